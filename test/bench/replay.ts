@@ -24,7 +24,7 @@ import {
   used,
   type RunningSystem,
   type System,
-} from './system.ts'
+} from '../rig/system.ts'
 
 interface ReplayResult {
   readonly requests: number

@@ -20,7 +20,7 @@ import {
   used,
   type RunningSystem,
   type System,
-} from './system.ts'
+} from '../rig/system.ts'
 
 interface LoadResult {
   readonly records: number
