@@ -10,8 +10,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { apis, encodeKafkaRequest } from '@millrace/protocol'
+import { encodeKafkaRequest } from '@millrace/protocol'
 import { RecordBatchBuilder } from '@millrace/record'
+import { root } from '../rig/broker-process.ts'
 import { Samples } from './samples.ts'
 import {
   compiled,
@@ -76,7 +77,7 @@ function produceRequest(bytes: number): Uint8Array[] {
     timeoutMs: 30_000,
     topicData: [{ name: topic, partitionData }],
   }
-  return encodeKafkaRequest(apis.Produce, 7, { correlationId: 7, clientId: 'replay' }, body)
+  return encodeKafkaRequest('Produce', 7, { correlationId: 7, clientId: 'replay' }, body)
 }
 
 function fetchRequest(bytes: number): Uint8Array[] {
@@ -88,7 +89,7 @@ function fetchRequest(bytes: number): Uint8Array[] {
     maxBytes: bytes,
     topics: [{ topic, partitions }],
   }
-  return encodeKafkaRequest(apis.Fetch, 4, { correlationId: 7, clientId: 'replay' }, body as never)
+  return encodeKafkaRequest('Fetch', 4, { correlationId: 7, clientId: 'replay' }, body as never)
 }
 
 function requestFiles(): Map<string, string> {

@@ -20,7 +20,19 @@ export type Random = (limit: number) => number
 type Mutation = (input: Buffer, random: Random, options: FuzzOptions) => Buffer
 
 const LIES = [0, 1, -1, 2, 12, 127, 128, 255, 256, 0x7fff, 0xffff, 0x10000, 0x7fffffff, -0x80000000]
-const MUTATIONS: readonly Mutation[] = [flipBit, flipBit, setByte, setByte, lie, lie, truncate, cut, double, splice, insert]
+const MUTATIONS: readonly Mutation[] = [
+  flipBit,
+  flipBit,
+  setByte,
+  setByte,
+  lie,
+  lie,
+  truncate,
+  cut,
+  double,
+  splice,
+  insert,
+]
 const MAX_INPUT_BYTES = 1 << 16
 
 /** Runs mutants of the corpus; a throw is wrapped in an error that names the seed, the execution and the input. */
@@ -32,7 +44,9 @@ export function fuzz(options: FuzzOptions): void {
       options.run(input, random)
     } catch (error) {
       const where = `seed ${options.seed}, execution ${execution}, input ${input.toString('hex')}`
-      throw new Error(`fuzz: ${error instanceof Error ? error.message : String(error)} (${where})`, { cause: error })
+      throw new Error(`fuzz: ${error instanceof Error ? error.message : String(error)} (${where})`, {
+        cause: error,
+      })
     }
   }
 }
@@ -50,7 +64,8 @@ export function seeded(seed: number): Random {
 
 function mutant(random: Random, options: FuzzOptions): Buffer {
   let input: Buffer = Buffer.from(pick(options.corpus, random))
-  for (let rounds = 1 + random(4); rounds > 0; rounds--) input = pick(MUTATIONS, random)(input, random, options)
+  for (let rounds = 1 + random(4); rounds > 0; rounds--)
+    input = pick(MUTATIONS, random)(input, random, options)
   const exact = Buffer.allocUnsafeSlow(Math.min(input.length, MAX_INPUT_BYTES))
   exact.set(input.subarray(0, exact.length))
   return exact
@@ -89,12 +104,19 @@ function cut(input: Buffer, random: Random): Buffer {
 
 function double(input: Buffer, random: Random): Buffer {
   const start = random(input.length + 1)
-  return Buffer.concat([input.subarray(0, start), input.subarray(start - random(start + 1), start), input.subarray(start)])
+  return Buffer.concat([
+    input.subarray(0, start),
+    input.subarray(start - random(start + 1), start),
+    input.subarray(start),
+  ])
 }
 
 function splice(input: Buffer, random: Random, options: FuzzOptions): Buffer {
   const other = pick(options.corpus, random)
-  return Buffer.concat([input.subarray(0, random(input.length + 1)), other.subarray(random(other.length + 1))])
+  return Buffer.concat([
+    input.subarray(0, random(input.length + 1)),
+    other.subarray(random(other.length + 1)),
+  ])
 }
 
 function insert(input: Buffer, random: Random, options: FuzzOptions): Buffer {
@@ -102,7 +124,11 @@ function insert(input: Buffer, random: Random, options: FuzzOptions): Buffer {
   const word = pick(options.dictionary, random)
   const start = random(input.length + 1)
   const keepLength = random(2) === 0
-  return Buffer.concat([input.subarray(0, start), word, input.subarray(keepLength ? start + word.length : start)])
+  return Buffer.concat([
+    input.subarray(0, start),
+    word,
+    input.subarray(keepLength ? start + word.length : start),
+  ])
 }
 
 function pick<T>(list: readonly T[], random: Random): T {

@@ -5,14 +5,13 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { accepts, freePort, root } from './broker-process.ts'
 
 const run = promisify(execFile)
-export const root = new URL('../..', import.meta.url).pathname
 const kafkaPort = 19592
 
 export interface RunningSystem {
@@ -185,16 +184,9 @@ function spawnPinned(command: readonly string[], pin: string | undefined): Child
 }
 
 async function answering(port: number, child: ChildProcess): Promise<void> {
-  for (;;) {
+  while (!(await accepts(port))) {
     if (child.exitCode !== null)
       throw new Error(`the broker ended with exit code ${child.exitCode} before it listened`)
-    const socket = connect(port, '127.0.0.1')
-    const open = await Promise.race([
-      once(socket, 'connect').then(() => true),
-      once(socket, 'error').then(() => false),
-    ])
-    socket.destroy()
-    if (open) return
     await delay(2)
   }
 }
@@ -204,13 +196,4 @@ async function stopped(child: ChildProcess): Promise<void> {
   const exit = once(child, 'exit')
   child.kill('SIGTERM')
   await exit
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -1,1 +1,49 @@
-export {}
+export * from './apis.ts'
+export * from './error-code.ts'
+export * from './handlers.ts'
+export * from './late-answer.ts'
+export * from './message.ts'
+export { NATIVE_CLIENT_NAME, NATIVE_PREAMBLE, NATIVE_WIRE_VERSION } from './native/wire.ts'
+export {
+  decodeKafkaRequest,
+  decodeKafkaResponse,
+  encodeKafkaRequest,
+  encodeKafkaResponse,
+  encodeUnsupportedApiVersions,
+  kafkaCorrelationId,
+} from './kafka/frame.ts'
+export {
+  decodeNativeRequest,
+  decodeNativeResponse,
+  encodeNativeRequest,
+  encodeNativeResponse,
+  nativeCorrelationId,
+} from './native/frame.ts'
+export type { Api } from './schema/define-api.ts'
+export type { VersionRange } from './schema/version-range.ts'
+export type * from './api/api-versions.ts'
+export type * from './api/create-partitions.ts'
+export type * from './api/create-topics.ts'
+export type * from './api/delete-records.ts'
+export type * from './api/delete-topics.ts'
+export type * from './api/describe-cluster.ts'
+export type * from './api/describe-configs.ts'
+export type * from './api/fetch.ts'
+export type * from './api/find-coordinator.ts'
+export type * from './api/incremental-alter-configs.ts'
+export type * from './api/list-offsets.ts'
+export type * from './api/metadata.ts'
+export type * from './api/offset-for-leader-epoch.ts'
+export type * from './api/produce.ts'
+export {
+  decodeMetadataRecord,
+  encodeMetadataRecord,
+  type UnknownMetadataRecord,
+} from './metadata-record/codec.ts'
+export { NO_LEADER_CHANGE } from './metadata-record/partition-change-record.ts'
+export {
+  metadataRecord,
+  type MetadataRecord,
+  type MetadataRecordOf,
+  type MetadataRecordType,
+} from './metadata-record/metadata-record.ts'
