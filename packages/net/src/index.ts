@@ -1,1 +1,7 @@
-export {}
+export * from './client-connection.ts'
+export * from './connect.ts'
+export * from './connection-error.ts'
+export * from './request-context.ts'
+export * from './server.ts'
+export * from './server-limits.ts'
+export type { WireName } from './wire.ts'

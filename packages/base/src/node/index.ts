@@ -1,1 +1,10 @@
-export {}
+export * from './client-env.ts'
+export * from './clock.ts'
+export * from './disk.ts'
+export * from './env.ts'
+export * from './host.ts'
+export * from './inline-jobs.ts'
+export * from './log.ts'
+export * from './net.ts'
+export * from './random.ts'
+export * from './timers.ts'
