@@ -65,7 +65,7 @@ function batchOf(bytes: number): Buffer {
   const builder = new RecordBatchBuilder({ maxBytes: bytes })
   const value = Buffer.alloc(100, 'x')
   const timestamp = Date.now()
-  while (builder.tryAppend({ timestamp, key: 'key-00000001', value })) continue
+  while (builder.tryAppend(timestamp, 'key-00000001', value)) continue
   return builder.build()
 }
 

@@ -15,7 +15,7 @@ export interface FuzzOptions {
 }
 
 /** Uniform integers from 0 to `limit` − 1. */
-export type Random = (limit: number) => number
+type Random = (limit: number) => number
 
 type Mutation = (input: Buffer, random: Random, options: FuzzOptions) => Buffer
 
@@ -52,7 +52,7 @@ export function fuzz(options: FuzzOptions): void {
 }
 
 /** xorshift32 with a multiplicative finish: fast, repeatable, good enough to choose positions. */
-export function seeded(seed: number): Random {
+function seeded(seed: number): Random {
   let state = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) | 1
   return (limit) => {
     state ^= state << 13

@@ -35,7 +35,7 @@ async function createTopic(connection: RawConnection, name: string): Promise<num
 
 function batch(value: string | Buffer = 'value', options: BuildOptions = {}): Buffer {
   const builder = new RecordBatchBuilder({ maxBytes: 1 << 20 })
-  builder.tryAppend({ timestamp: Date.now(), key: 'key', value })
+  builder.tryAppend(Date.now(), 'key', value)
   return builder.build(options)
 }
 

@@ -19,7 +19,7 @@ type Ledger = Map<number, string>
 function batch(label: string): Buffer {
   const builder = new RecordBatchBuilder({ maxBytes: 1 << 16 })
   for (let i = 0; i < recordsPerBatch; i++) {
-    builder.tryAppend({ timestamp: Date.now(), key: label, value: `${label}/${i}/${'x'.repeat(40)}` })
+    builder.tryAppend(Date.now(), label, `${label}/${i}/${'x'.repeat(40)}`)
   }
   return builder.build()
 }

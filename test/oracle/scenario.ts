@@ -34,7 +34,7 @@ export interface TopicOptions {
   readonly configs?: Readonly<Record<string, string>>
 }
 
-/** Creates a topic and waits until its partitions have leaders; Kafka spreads metadata asynchronously. */
+/** Creates a topic and waits until every partition's leader serves it; Kafka spreads metadata asynchronously. */
 export async function createTopic(world: World, hint: string, options: TopicOptions = {}): Promise<string> {
   const name = world.topicName(hint)
   const configs = Object.entries(options.configs ?? {}).map(([key, value]) => ({ name: key, value }))
@@ -47,14 +47,18 @@ export async function createTopic(world: World, hint: string, options: TopicOpti
   })
   const { errorCode, errorMessage } = response.topics[0]!
   if (errorCode !== ErrorCode.NONE) throw new Error(`topic ${name}: ${errorName(errorCode)} ${errorMessage}`)
-  for (;;) {
-    const metadata = await world.connection.request('Metadata', 9, {
-      topics: [{ name }],
-      allowAutoTopicCreation: false,
-    })
-    const partitions = metadata.topics[0]!.partitions
-    if (partitions.length === numPartitions && partitions.every(({ leaderId }) => leaderId >= 0)) return name
-  }
+  while (!(await isServed(world, name, numPartitions))) continue
+  return name
+}
+
+async function isServed(world: World, name: string, partitions: number): Promise<boolean> {
+  const wanted = Array.from({ length: partitions }, (_, partitionIndex) => ({
+    partitionIndex,
+    timestamp: -2,
+  }))
+  const body = { replicaId: -1, isolationLevel: 0, topics: [{ name, partitions: wanted }] }
+  const response = await world.connection.request('ListOffsets', 5, body as never)
+  return response.topics[0]!.partitions.every(({ errorCode }) => errorCode === ErrorCode.NONE)
 }
 
 export interface RecordInput {
@@ -68,7 +72,7 @@ export const firstTimestamp = 1_700_000_000_000
 export function batchOf(records: readonly RecordInput[], options: BuildOptions = {}): Buffer {
   const builder = new RecordBatchBuilder({ maxBytes: 1 << 24 })
   records.forEach(({ key = null, value, timestamp = firstTimestamp }) =>
-    builder.tryAppend({ timestamp, key, value }),
+    builder.tryAppend(timestamp, key, value),
   )
   return builder.build(options)
 }

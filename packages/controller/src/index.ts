@@ -1,1 +1,6 @@
-export {}
+export { controllerHandlers, type DecidedApi } from './controller-handlers.ts'
+export { topicIdsNeeded } from './create-topics.ts'
+export type { ControllerConfig, Decision, DecisionContext, RandomInput } from './decision.ts'
+export { firstRecords } from './first-records.ts'
+export { refuseAll } from './refuse-all.ts'
+export { type BrokerRegistered, type BrokerRegistration, handleRegisterBroker } from './register-broker.ts'

@@ -1,3 +1,4 @@
+import { CompressionType } from '@millrace/record'
 import {
   batchOf,
   createTopic,
@@ -92,7 +93,7 @@ export const producing = [
       const topic = await createTopic(world, compression)
       const records = Array.from({ length: 50 }, (_, i) => ({ value: `value ${i}` }))
       return [
-        await produce(world, topic, batchOf(records, { compression })),
+        await produce(world, topic, batchOf(records, { compression: CompressionType[compression] })),
         await listOffset(world, topic, -1),
       ]
     }),

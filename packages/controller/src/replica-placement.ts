@@ -1,0 +1,61 @@
+/**
+ * Which brokers get the replicas of new partitions. Leaders go round the circle of brokers; the followers of one broker's
+ * partitions are spread over all others, and over as many racks as there are (KIP-36).
+ */
+import { assert, type NodeId } from '@millrace/base'
+import { type BrokerImage, type BrokersImage, isAvailable } from '@millrace/metadata'
+
+export interface Placement {
+  readonly partitions: number
+  /** At most the number of brokers. */
+  readonly replicationFactor: number
+  /** Where in the circle of brokers the first leader is. */
+  readonly start: number
+}
+
+/** Brokers that may get replicas: registered, not fenced, not shutting down. */
+export function availableBrokers(brokers: BrokersImage): BrokerImage[] {
+  return [...brokers.values()].filter(isAvailable)
+}
+
+/**
+ * @param brokers at least one
+ * @returns for each new partition its replicas, on distinct brokers, the preferred leader first
+ */
+export function placeReplicas(brokers: readonly BrokerImage[], placement: Placement): NodeId[][] {
+  const { partitions, replicationFactor, start } = placement
+  assert(replicationFactor <= brokers.length, 'replicas need a broker each')
+  const circle = inRackAlternation(brokers)
+  return Array.from({ length: partitions }, (_, index) => replicasOf(circle, start + index, replicationFactor))
+}
+
+/**
+ * @param turn place of the partition in the round: gives the leader, and, once round the circle, shifts the followers
+ */
+function replicasOf(circle: readonly BrokerImage[], turn: number, replicationFactor: number): NodeId[] {
+  const leaderIndex = turn % circle.length
+  const others = circle.length - 1
+  const shift = Math.floor(turn / circle.length)
+  const chosen = [circle[leaderIndex]!]
+  const passedOver: BrokerImage[] = []
+  for (let step = 0; step < others && chosen.length < replicationFactor; step++) {
+    const candidate = circle[(leaderIndex + 1 + ((shift + step) % others)) % circle.length]!
+    const rackTaken = candidate.rack !== null && chosen.some(({ rack }) => rack === candidate.rack)
+    ;(rackTaken ? passedOver : chosen).push(candidate)
+  }
+  chosen.push(...passedOver.slice(0, replicationFactor - chosen.length))
+  return chosen.map(({ id }) => id)
+}
+
+/** Neighbours in different racks as far as possible: first of each rack, second of each rack, and so on. */
+function inRackAlternation(brokers: readonly BrokerImage[]): BrokerImage[] {
+  const byRack = new Map<string | null, BrokerImage[]>()
+  for (const broker of brokers.toSorted((a, b) => a.id - b.id)) {
+    const rack = byRack.get(broker.rack)
+    if (rack === undefined) byRack.set(broker.rack, [broker])
+    else rack.push(broker)
+  }
+  const racks = [...byRack.values()]
+  const depth = Math.max(0, ...racks.map((rack) => rack.length))
+  return Array.from({ length: depth }, (_, level) => racks.flatMap((rack) => rack[level] ?? [])).flat()
+}

@@ -1,0 +1,59 @@
+/**
+ * An image as records: replayed into an empty image they give this one again. What snapshots hold, and what a thread
+ * gets that starts late.
+ */
+import { metadataRecord, type MetadataRecord } from '@millrace/protocol'
+import type { MetadataImage } from './metadata-image.ts'
+import type { PartitionImage, TopicImage } from './topics-image.ts'
+
+/** Features first, as every metadata log begins, so that a reader knows at once whether it can read the rest. */
+export function* imageRecords(image: MetadataImage): IterableIterator<MetadataRecord> {
+  for (const [name, featureLevel] of image.features) {
+    yield metadataRecord('FeatureLevelRecord', { name, featureLevel })
+  }
+  for (const broker of image.brokers.values()) {
+    yield metadataRecord('RegisterBrokerRecord', {
+      brokerId: broker.id,
+      brokerEpoch: broker.epoch,
+      incarnationId: broker.incarnationId,
+      endPoints: broker.endpoints,
+      features: broker.features,
+      rack: broker.rack,
+      fenced: broker.fenced,
+      inControlledShutdown: broker.inControlledShutdown,
+      logDirs: broker.logDirs,
+    })
+  }
+  for (const topic of image.topics.values()) yield* topicRecords(topic)
+  for (const { type, name, entries } of image.configs.resources()) {
+    for (const [key, value] of entries) {
+      yield metadataRecord('ConfigRecord', { resourceType: type, resourceName: name, name: key, value })
+    }
+  }
+}
+
+function* topicRecords(topic: TopicImage): IterableIterator<MetadataRecord> {
+  yield metadataRecord('TopicRecord', { name: topic.name, topicId: topic.id })
+  for (const [partitionId, partition] of topic.partitions.entries()) {
+    yield partitionRecord(topic, partitionId, partition)
+  }
+}
+
+function partitionRecord(topic: TopicImage, partitionId: number, partition: PartitionImage): MetadataRecord {
+  const { eligibleLeaderReplicas, lastKnownElr } = partition
+  return metadataRecord('PartitionRecord', {
+    partitionId,
+    topicId: topic.id,
+    replicas: partition.replicas,
+    isr: partition.isr,
+    removingReplicas: partition.removingReplicas,
+    addingReplicas: partition.addingReplicas,
+    leader: partition.leader,
+    leaderRecoveryState: partition.leaderRecoveryState,
+    leaderEpoch: partition.leaderEpoch,
+    partitionEpoch: partition.partitionEpoch,
+    directories: partition.directories,
+    eligibleLeaderReplicas: eligibleLeaderReplicas.length === 0 ? null : eligibleLeaderReplicas,
+    lastKnownElr: lastKnownElr.length === 0 ? null : lastKnownElr,
+  })
+}

@@ -1,0 +1,132 @@
+/** Random histories of metadata records that a controller could have written: each record fits what came before. */
+import { type LeaderEpoch, type NodeId, type Uuid } from '@millrace/base'
+import { metadataRecord, type MetadataRecord } from '@millrace/protocol'
+import fc from 'fast-check'
+
+type Step =
+  | { readonly kind: 'create'; readonly name: number; readonly partitions: number }
+  | { readonly kind: 'remove' | 'change' | 'config'; readonly pick: number; readonly value: number }
+  | { readonly kind: 'register' | 'fence'; readonly broker: number }
+
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('create' as const), name: fc.nat(12), partitions: fc.nat(3) }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('remove' as const, 'change' as const, 'config' as const),
+        pick: fc.nat(100),
+        value: fc.nat(3),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('register' as const, 'fence' as const), broker: fc.nat(2) }) },
+  ),
+  { maxLength: 60 },
+)
+
+/** Topics are created again under the names of removed ones; names collide in '.' and '_'. */
+export const recordHistory: fc.Arbitrary<MetadataRecord[]> = steps.map((all) => {
+  const records: MetadataRecord[] = [metadataRecord('FeatureLevelRecord', { name: 'metadata.version', featureLevel: 25 })]
+  const topics = new Map<string, { id: Uuid; partitions: number }>()
+  const brokerEpochs = new Map<number, number>()
+  for (const step of all) {
+    switch (step.kind) {
+      case 'create': {
+        const name = `${step.name % 2 === 0 ? 'a.' : 'a_'}${step.name >> 1}`
+        if (topics.has(name)) break
+        const id = testUuid(records.length)
+        topics.set(name, { id, partitions: step.partitions })
+        records.push(metadataRecord('TopicRecord', { name, topicId: id }))
+        for (let index = 0; index < step.partitions; index++) records.push(testPartition(id, index))
+        break
+      }
+      case 'register':
+        brokerEpochs.set(step.broker, records.length)
+        records.push(testBroker(step.broker, { brokerEpoch: records.length }))
+        break
+      case 'fence': {
+        const brokerEpoch = brokerEpochs.get(step.broker)
+        if (brokerEpoch === undefined) break
+        const brokerId = step.broker as NodeId
+        records.push(metadataRecord('BrokerRegistrationChangeRecord', { brokerId, brokerEpoch, fenced: 1 }))
+        break
+      }
+      default: {
+        const [name, topic] = [...topics][step.pick % Math.max(1, topics.size)] ?? []
+        if (name !== undefined && topic !== undefined) records.push(...existing(step, name, topic, topics))
+      }
+    }
+  }
+  return records
+})
+
+function existing(
+  step: { readonly kind: 'remove' | 'change' | 'config'; readonly value: number },
+  name: string,
+  topic: { id: Uuid; partitions: number },
+  topics: Map<string, unknown>,
+): MetadataRecord[] {
+  const { id: topicId, partitions } = topic
+  switch (step.kind) {
+    case 'remove':
+      topics.delete(name)
+      return [metadataRecord('RemoveTopicRecord', { topicId })]
+    case 'change':
+      if (partitions === 0) return []
+      return [
+        metadataRecord('PartitionChangeRecord', {
+          partitionId: step.value % partitions,
+          topicId,
+          ...(step.value < 2 ? { leader: step.value as NodeId } : { isr: [step.value as NodeId] }),
+        }),
+      ]
+    case 'config':
+      return [
+        metadataRecord('ConfigRecord', {
+          resourceType: 2,
+          resourceName: name,
+          name: 'retention.ms',
+          value: step.value === 0 ? null : String(step.value),
+        }),
+      ]
+  }
+}
+
+/** A different id for each number. */
+export function testUuid(number: number): Uuid {
+  const bytes = Buffer.alloc(16)
+  bytes.writeUInt32BE(number, 12)
+  return bytes.toString('base64url') as Uuid
+}
+
+export function testPartition(topicId: Uuid, partitionId: number, leader = 1): MetadataRecord {
+  const id = leader as NodeId
+  return metadataRecord('PartitionRecord', {
+    partitionId,
+    topicId,
+    replicas: [id],
+    isr: [id],
+    removingReplicas: [],
+    addingReplicas: [],
+    leader: id,
+    leaderEpoch: 0 as LeaderEpoch,
+    partitionEpoch: 0,
+    directories: [],
+  })
+}
+
+export function testBroker(
+  id: number,
+  fields: { brokerEpoch?: number; fenced?: boolean; rack?: string | null; logDirs?: Uuid[]; inControlledShutdown?: boolean } = {},
+): MetadataRecord {
+  return metadataRecord('RegisterBrokerRecord', {
+    brokerId: id as NodeId,
+    incarnationId: testUuid(1000 + id),
+    brokerEpoch: 1,
+    endPoints: [{ name: 'PLAINTEXT', host: 'localhost', port: 9092 + id, securityProtocol: 0 }],
+    features: [],
+    rack: null,
+    fenced: false,
+    ...fields,
+  })
+}
