@@ -42,10 +42,14 @@ interface Target {
  * Errors per resource: INVALID_REQUEST (named twice, of an unknown type, an unknown operation, a key that needs a
  * restart), UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION, BROKER_ID_NOT_REGISTERED, INVALID_CONFIG.
  */
-export function handleIncrementalAlterConfigs(request: Request, context: DecisionContext): Decision<Response> {
+export function handleIncrementalAlterConfigs(
+  request: Request,
+  context: DecisionContext,
+): Decision<Response> {
   const records: MetadataRecord[] = []
   const times = new Map<string, number>()
-  for (const resource of request.resources) times.set(identity(resource), (times.get(identity(resource)) ?? 0) + 1)
+  for (const resource of request.resources)
+    times.set(identity(resource), (times.get(identity(resource)) ?? 0) + 1)
   const responses = request.resources.map((resource): Result => {
     const { resourceType, resourceName } = resource
     const changed =
@@ -63,7 +67,10 @@ function identity({ resourceType, resourceName }: Resource): string {
   return `${resourceType}:${resourceName}`
 }
 
-function changedEntries(resource: Resource, context: DecisionContext): { records: MetadataRecord[] } | Refusal {
+function changedEntries(
+  resource: Resource,
+  context: DecisionContext,
+): { records: MetadataRecord[] } | Refusal {
   const target = findTarget(resource, context)
   if (isRefusal(target)) return target
   const entries = new Map(target.entries)
@@ -163,7 +170,10 @@ function findTopic(topic: string, { image, config }: DecisionContext): Target | 
   }
 }
 
-function findBroker({ resourceName, configs }: Resource, { image, config }: DecisionContext): Target | Refusal {
+function findBroker(
+  { resourceName, configs }: Resource,
+  { image, config }: DecisionContext,
+): Target | Refusal {
   if (resourceName !== ALL_BROKERS) {
     if (!/^\d+$/.test(resourceName)) {
       return refusal(ErrorCode.INVALID_REQUEST, `Broker id must be an integer, but it is: ${resourceName}`)
@@ -199,5 +209,8 @@ function findBroker({ resourceName, configs }: Resource, { image, config }: Deci
 }
 
 function elements(list: string | null): string[] {
-  return (list ?? '').split(',').map((element) => element.trim()).filter((element) => element !== '')
+  return (list ?? '')
+    .split(',')
+    .map((element) => element.trim())
+    .filter((element) => element !== '')
 }

@@ -10,7 +10,10 @@ import { handleDeleteTopics } from './delete-topics.ts'
 export type DecidedApi = 'CreateTopics' | 'DeleteTopics' | 'CreatePartitions' | 'IncrementalAlterConfigs'
 
 type ControllerHandlers = {
-  readonly [N in DecidedApi]: (request: RequestOf<N>, context: DecisionContext) => Decision<ResponseInputOf<N>>
+  readonly [N in DecidedApi]: (
+    request: RequestOf<N>,
+    context: DecisionContext,
+  ) => Decision<ResponseInputOf<N>>
 }
 
 export const controllerHandlers: ControllerHandlers = {

@@ -12,7 +12,14 @@ import {
   topicConfigTable,
 } from '@millrace/metadata'
 import { ErrorCode, metadataRecord, type RequestOf, type ResponseInputOf } from '@millrace/protocol'
-import { type ControllerConfig, type Decision, type DecisionContext, isRefusal, type Refusal, refusal } from './decision.ts'
+import {
+  type ControllerConfig,
+  type Decision,
+  type DecisionContext,
+  isRefusal,
+  type Refusal,
+  refusal,
+} from './decision.ts'
 import { type Assignment, manualAssignment, partitionRecords, placedAssignment } from './new-partitions.ts'
 
 type Request = RequestOf<'CreateTopics'>
@@ -93,7 +100,11 @@ function planTopic(topic: NewTopic, context: DecisionContext, placedBefore: numb
   return invalid === null ? { assignment, configs } : refusal(ErrorCode.INVALID_CONFIG, invalid)
 }
 
-function placed(topic: NewTopic, { image, config, random }: DecisionContext, placedBefore: number): Assignment | Refusal {
+function placed(
+  topic: NewTopic,
+  { image, config, random }: DecisionContext,
+  placedBefore: number,
+): Assignment | Refusal {
   const { numPartitions, replicationFactor } = topic
   if (numPartitions < -1 || numPartitions === 0) {
     return refusal(
@@ -114,7 +125,10 @@ function placed(topic: NewTopic, { image, config, random }: DecisionContext, pla
   })
 }
 
-function assigned({ numPartitions, replicationFactor, assignments }: NewTopic, context: DecisionContext): Assignment | Refusal {
+function assigned(
+  { numPartitions, replicationFactor, assignments }: NewTopic,
+  context: DecisionContext,
+): Assignment | Refusal {
   if (numPartitions !== -1 || replicationFactor !== -1) {
     const what = numPartitions !== -1 ? 'number of partitions' : 'replication factor'
     return refusal(
@@ -188,7 +202,8 @@ class RequestedNames {
       return refusal(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`)
     }
     const key = collisionKey(name)
-    const other = key === null ? undefined : (this.#image.topics.collidingNames(key)[0] ?? this.#taken.get(key))
+    const other =
+      key === null ? undefined : (this.#image.topics.collidingNames(key)[0] ?? this.#taken.get(key))
     if (other === undefined) return null
     return refusal(
       ErrorCode.INVALID_TOPIC_EXCEPTION,

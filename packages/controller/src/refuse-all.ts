@@ -21,6 +21,10 @@ export const refuseAll: Refusers = {
     results: topics.map(({ name }) => ({ name, ...refusal })),
   }),
   IncrementalAlterConfigs: ({ resources }, refusal) => ({
-    responses: resources.map(({ resourceType, resourceName }) => ({ resourceType, resourceName, ...refusal })),
+    responses: resources.map(({ resourceType, resourceName }) => ({
+      resourceType,
+      resourceName,
+      ...refusal,
+    })),
   }),
 }

@@ -50,7 +50,9 @@ function newLeaderEpochs(image: MetadataImage, brokerId: NodeId): MetadataRecord
   for (const topic of image.topics.values()) {
     for (const [partitionId, partition] of topic.partitions.entries()) {
       if (partition.leader !== brokerId) continue
-      records.push(metadataRecord('PartitionChangeRecord', { partitionId, topicId: topic.id, leader: brokerId }))
+      records.push(
+        metadataRecord('PartitionChangeRecord', { partitionId, topicId: topic.id, leader: brokerId }),
+      )
     }
   }
   return records

@@ -26,7 +26,9 @@ export function placeReplicas(brokers: readonly BrokerImage[], placement: Placem
   const { partitions, replicationFactor, start } = placement
   assert(replicationFactor <= brokers.length, 'replicas need a broker each')
   const circle = inRackAlternation(brokers)
-  return Array.from({ length: partitions }, (_, index) => replicasOf(circle, start + index, replicationFactor))
+  return Array.from({ length: partitions }, (_, index) =>
+    replicasOf(circle, start + index, replicationFactor),
+  )
 }
 
 /**

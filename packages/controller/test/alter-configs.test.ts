@@ -13,10 +13,16 @@ function clusterWithTopic(): TestCluster {
   return cluster
 }
 
-const ofTopic = (name: string, ...configs: [string, number, string | null][]): Resource => resource(2, name, configs)
-const ofBroker = (name: string, ...configs: [string, number, string | null][]): Resource => resource(4, name, configs)
+const ofTopic = (name: string, ...configs: [string, number, string | null][]): Resource =>
+  resource(2, name, configs)
+const ofBroker = (name: string, ...configs: [string, number, string | null][]): Resource =>
+  resource(4, name, configs)
 
-function resource(resourceType: number, resourceName: string, configs: [string, number, string | null][]): Resource {
+function resource(
+  resourceType: number,
+  resourceName: string,
+  configs: [string, number, string | null][],
+): Resource {
   return {
     resourceType,
     resourceName,
@@ -73,7 +79,11 @@ test('a resource with one bad change is left as it was, with the reason', () => 
     [ofTopic('t', ['retention.ms', 7, '5']), ErrorCode.INVALID_REQUEST, 'operation 7'],
     [ofTopic('t', ['retention.ms', APPEND, '5']), ErrorCode.INVALID_CONFIG, 'not LIST'],
     [ofTopic('t', ['cleanup.policy', APPEND, 'shrink']), ErrorCode.INVALID_CONFIG, 'shrink'],
-    [ofTopic('t', ['retention.ms', SET, '5'], ['retention.ms', DELETE, null]), ErrorCode.INVALID_REQUEST, 'duplicate'],
+    [
+      ofTopic('t', ['retention.ms', SET, '5'], ['retention.ms', DELETE, null]),
+      ErrorCode.INVALID_REQUEST,
+      'duplicate',
+    ],
     [
       ofTopic('t', ['min.compaction.lag.ms', SET, '9'], ['max.compaction.lag.ms', SET, '5']),
       ErrorCode.INVALID_CONFIG,
@@ -101,14 +111,21 @@ test('a resource named twice is refused each time, and the others change', () =>
   const cluster = clusterWithTopic()
   const set = ofTopic('t', ['retention.ms', SET, '5'])
   const results = alter(cluster, [set, ofBroker('', ['log.retention.ms', SET, '7']), set])
-  expect(results.map(({ errorCode }) => errorCode)).toEqual([ErrorCode.INVALID_REQUEST, 0, ErrorCode.INVALID_REQUEST])
+  expect(results.map(({ errorCode }) => errorCode)).toEqual([
+    ErrorCode.INVALID_REQUEST,
+    0,
+    ErrorCode.INVALID_REQUEST,
+  ])
   expect(cluster.image.configs.forAllBrokers().get('log.retention.ms')).toBe('7')
   expect(entries(cluster)).toEqual({})
 })
 
 test('brokers are configured one by one or all at once', () => {
   const cluster = clusterWithTopic()
-  alter(cluster, [ofBroker('', ['log.retention.ms', SET, '7']), ofBroker('1', ['log.retention.ms', SET, '8'])])
+  alter(cluster, [
+    ofBroker('', ['log.retention.ms', SET, '7']),
+    ofBroker('1', ['log.retention.ms', SET, '8']),
+  ])
   expect(cluster.image.configs.forBroker(cluster.config.nodeId).get('log.retention.ms')).toBe('8')
   expect(cluster.image.configs.forAllBrokers().get('log.retention.ms')).toBe('7')
 })

@@ -14,7 +14,7 @@ import type { ControllerConfig, Decision, DecisionContext } from '../src/decisio
 
 export const node = (id: number) => id as NodeId
 
-export const testConfig: ControllerConfig = {
+const testConfig: ControllerConfig = {
   nodeId: node(1),
   defaultPartitions: 2,
   defaultReplicationFactor: 1,
@@ -38,7 +38,10 @@ export class TestCluster {
 
   /** Brokers 1 … n, or as given. */
   constructor(brokers: number | readonly TestBroker[]) {
-    const list = typeof brokers === 'number' ? Array.from({ length: brokers }, (_, index) => ({ id: index + 1 })) : brokers
+    const list =
+      typeof brokers === 'number'
+        ? Array.from({ length: brokers }, (_, index) => ({ id: index + 1 }))
+        : brokers
     this.apply(list.map(registration))
   }
 
@@ -86,7 +89,7 @@ export function uuid(number: number): Uuid {
   return bytes.toString('base64url') as Uuid
 }
 
-export function registration({ id, rack, fenced, logDirs }: TestBroker): MetadataRecord {
+function registration({ id, rack, fenced, logDirs }: TestBroker): MetadataRecord {
   return metadataRecord('RegisterBrokerRecord', {
     brokerId: node(id),
     incarnationId: uuid(9000 + id),

@@ -33,8 +33,16 @@ test('new partitions have as many replicas as the old ones, which stay where the
 
 test('an assignment is taken as it is', () => {
   const cluster = clusterWith('t')
-  grow(cluster, [growth('t', 4, [[3, 1], [2, 3]])])
-  expect(cluster.replicas('t').slice(2)).toEqual([[3, 1], [2, 3]])
+  grow(cluster, [
+    growth('t', 4, [
+      [3, 1],
+      [2, 3],
+    ]),
+  ])
+  expect(cluster.replicas('t').slice(2)).toEqual([
+    [3, 1],
+    [2, 3],
+  ])
 })
 
 test('only checking changes nothing', () => {
@@ -66,7 +74,10 @@ test('what is no growth, or fits the topic not, is refused with what is the case
 test('a topic named twice is refused once, and the others grow', () => {
   const cluster = clusterWith('t', 'u')
   const results = grow(cluster, [growth('t', 3), growth('u', 3), growth('t', 4)])
-  expect(results.map(({ name, errorCode }) => [name, errorCode])).toEqual([['t', ErrorCode.INVALID_REQUEST], ['u', 0]])
+  expect(results.map(({ name, errorCode }) => [name, errorCode])).toEqual([
+    ['t', ErrorCode.INVALID_REQUEST],
+    ['u', 0],
+  ])
 })
 
 test('the bound of one request counts all its topics together', () => {

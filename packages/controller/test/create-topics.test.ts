@@ -17,7 +17,11 @@ test('a topic gets the partitions and replicas asked for, and the answer tells t
   expect(cluster.image.topics.byName('flights')?.id).toBe(result!.topicId)
   for (const partition of cluster.partitions('flights')) {
     expect(partition.replicas.length).toBe(2)
-    expect(partition).toMatchObject({ leader: partition.replicas[0], isr: partition.replicas, leaderEpoch: 0 })
+    expect(partition).toMatchObject({
+      leader: partition.replicas[0],
+      isr: partition.replicas,
+      leaderEpoch: 0,
+    })
   }
 })
 
@@ -59,17 +63,72 @@ describe('each topic of a request is refused on its own', () => {
   const cases: readonly (readonly [string, ReturnType<typeof topic>, number, string])[] = [
     ['a path in its name', topic('../etc'), ErrorCode.INVALID_TOPIC_EXCEPTION, 'characters'],
     ['no partitions', topic('t', { numPartitions: 0 }), ErrorCode.INVALID_PARTITIONS, 'larger than 0'],
-    ['no replicas', topic('t', { replicationFactor: 0 }), ErrorCode.INVALID_REPLICATION_FACTOR, 'larger than 0'],
-    ['more replicas than brokers', topic('t', { replicationFactor: 4 }), ErrorCode.INVALID_REPLICATION_FACTOR, 'only 3 broker(s)'],
-    ['an unknown key', topic('t', { configs: [{ name: 'retention.sm', value: '1' }] }), ErrorCode.INVALID_CONFIG, 'Did you mean retention.ms?'],
-    ['a bad value', topic('t', { configs: [{ name: 'retention.ms', value: 'x' }] }), ErrorCode.INVALID_CONFIG, 'LONG'],
-    ['a null value', topic('t', { configs: [{ name: 'retention.ms', value: null }] }), ErrorCode.INVALID_CONFIG, 'Null value'],
-    ['an assignment and a number', topic('t', { numPartitions: 1, assignments: assignments([1]) }), ErrorCode.INVALID_REQUEST, 'not set to -1'],
-    ['an assignment and a factor', topic('t', { replicationFactor: 1, assignments: assignments([1]) }), ErrorCode.INVALID_REQUEST, 'not set to -1'],
-    ['an unknown broker', topic('t', { assignments: assignments([9]) }), ErrorCode.INVALID_REPLICA_ASSIGNMENT, 'broker 9'],
-    ['a broker twice', topic('t', { assignments: assignments([1, 1]) }), ErrorCode.INVALID_REPLICA_ASSIGNMENT, 'more than once'],
-    ['no brokers', topic('t', { assignments: assignments([]) }), ErrorCode.INVALID_REPLICA_ASSIGNMENT, 'empty replica list'],
-    ['uneven replicas', topic('t', { assignments: assignments([1, 2], [1]) }), ErrorCode.INVALID_REPLICA_ASSIGNMENT, 'not consistent'],
+    [
+      'no replicas',
+      topic('t', { replicationFactor: 0 }),
+      ErrorCode.INVALID_REPLICATION_FACTOR,
+      'larger than 0',
+    ],
+    [
+      'more replicas than brokers',
+      topic('t', { replicationFactor: 4 }),
+      ErrorCode.INVALID_REPLICATION_FACTOR,
+      'only 3 broker(s)',
+    ],
+    [
+      'an unknown key',
+      topic('t', { configs: [{ name: 'retention.sm', value: '1' }] }),
+      ErrorCode.INVALID_CONFIG,
+      'Did you mean retention.ms?',
+    ],
+    [
+      'a bad value',
+      topic('t', { configs: [{ name: 'retention.ms', value: 'x' }] }),
+      ErrorCode.INVALID_CONFIG,
+      'LONG',
+    ],
+    [
+      'a null value',
+      topic('t', { configs: [{ name: 'retention.ms', value: null }] }),
+      ErrorCode.INVALID_CONFIG,
+      'Null value',
+    ],
+    [
+      'an assignment and a number',
+      topic('t', { numPartitions: 1, assignments: assignments([1]) }),
+      ErrorCode.INVALID_REQUEST,
+      'not set to -1',
+    ],
+    [
+      'an assignment and a factor',
+      topic('t', { replicationFactor: 1, assignments: assignments([1]) }),
+      ErrorCode.INVALID_REQUEST,
+      'not set to -1',
+    ],
+    [
+      'an unknown broker',
+      topic('t', { assignments: assignments([9]) }),
+      ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+      'broker 9',
+    ],
+    [
+      'a broker twice',
+      topic('t', { assignments: assignments([1, 1]) }),
+      ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+      'more than once',
+    ],
+    [
+      'no brokers',
+      topic('t', { assignments: assignments([]) }),
+      ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+      'empty replica list',
+    ],
+    [
+      'uneven replicas',
+      topic('t', { assignments: assignments([1, 2], [1]) }),
+      ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+      'not consistent',
+    ],
     [
       'a gap in its partitions',
       topic('t', { assignments: [{ partitionIndex: 1, brokerIds: [node(1)] }] }),
@@ -98,7 +157,15 @@ describe('each topic of a request is refused on its own', () => {
 test('a name is refused when it exists, is asked for twice, or collides with another', () => {
   const cluster = new TestCluster(1)
   create(cluster, topic('exists'), topic('under_score'))
-  const results = create(cluster, topic('exists'), topic('twice'), topic('twice'), topic('under.score'), topic('x.y'), topic('x_y'))
+  const results = create(
+    cluster,
+    topic('exists'),
+    topic('twice'),
+    topic('twice'),
+    topic('under.score'),
+    topic('x.y'),
+    topic('x_y'),
+  )
   expect(results.map(({ name, errorCode }) => [name, errorCode])).toEqual([
     ['exists', ErrorCode.TOPIC_ALREADY_EXISTS],
     ['twice', ErrorCode.INVALID_REQUEST],
@@ -115,7 +182,10 @@ test('a manual assignment is taken as it is, led by its first broker that is ali
   const cluster = new TestCluster(brokers)
   const [result] = create(cluster, topic('t', { assignments: assignments([1, 2], [3, 1]) }))
   expect(result).toMatchObject({ errorCode: 0, numPartitions: 2, replicationFactor: 2 })
-  expect(cluster.replicas('t')).toEqual([[1, 2], [3, 1]])
+  expect(cluster.replicas('t')).toEqual([
+    [1, 2],
+    [3, 1],
+  ])
   expect(cluster.partitions('t')[0]).toMatchObject({ leader: 2, isr: [2] })
   expect(cluster.partitions('t')[0]!.directories[1]).toBe(directory)
   const [dead] = create(cluster, topic('dead', { assignments: assignments([1]) }))
@@ -131,38 +201,52 @@ test('without a live broker nothing is placed, and the message says so', () => {
 test('a request for too much at once is refused before anything is made of it', () => {
   const cluster = new TestCluster(1)
   const huge = create(cluster, topic('huge', { numPartitions: 2 ** 31 - 1 }), topic('small'))
-  expect(huge.map(({ errorCode }) => errorCode)).toEqual([ErrorCode.POLICY_VIOLATION, ErrorCode.POLICY_VIOLATION])
+  expect(huge.map(({ errorCode }) => errorCode)).toEqual([
+    ErrorCode.POLICY_VIOLATION,
+    ErrorCode.POLICY_VIOLATION,
+  ])
   const many = createTopics(Array.from({ length: 20_000 }, (_, index) => topic(`t${index}`)))
   expect(topicIdsNeeded(many, cluster.config)).toBe(10_000)
   expect(cluster.run(handleCreateTopics, many).topics.every(({ errorCode }) => errorCode !== 0)).toBe(true)
 })
 
 test('whatever is asked for, every name is answered once and the records can be applied', () => {
-  const anyTopic = fc
-    .record({
-      name: fc.constantFrom('a', 'b', 'c.d', 'c_d', '', 'no/good'),
-      numPartitions: fc.integer({ min: -2, max: 5 }),
-      replicationFactor: fc.integer({ min: -2, max: 4 }),
-      assignments: fc.array(
-        fc.record({ partitionIndex: fc.integer({ min: -1, max: 2 }), brokerIds: fc.array(fc.nat(4).map(node), { maxLength: 3 }) }),
-        { maxLength: 2 },
-      ),
-      configs: fc.array(
-        fc.record({ name: fc.constantFrom('retention.ms', 'oops'), value: fc.option(fc.constantFrom('1', 'x')) }),
-        { maxLength: 2 },
-      ),
-    })
+  const anyTopic = fc.record({
+    name: fc.constantFrom('a', 'b', 'c.d', 'c_d', '', 'no/good'),
+    numPartitions: fc.integer({ min: -2, max: 5 }),
+    replicationFactor: fc.integer({ min: -2, max: 4 }),
+    assignments: fc.array(
+      fc.record({
+        partitionIndex: fc.integer({ min: -1, max: 2 }),
+        brokerIds: fc.array(fc.nat(4).map(node), { maxLength: 3 }),
+      }),
+      { maxLength: 2 },
+    ),
+    configs: fc.array(
+      fc.record({
+        name: fc.constantFrom('retention.ms', 'oops'),
+        value: fc.option(fc.constantFrom('1', 'x')),
+      }),
+      { maxLength: 2 },
+    ),
+  })
   fc.assert(
-    fc.property(fc.array(anyTopic, { maxLength: 6 }), fc.array(anyTopic, { maxLength: 6 }), (first, second) => {
-      const cluster = new TestCluster(3)
-      for (const topics of [first, second]) {
-        const results = create(cluster, ...topics)
-        expect(results.map(({ name }) => name).toSorted()).toEqual([...new Set(topics.map(({ name }) => name))].toSorted())
-        for (const { name, errorCode, numPartitions } of results) {
-          if (errorCode === 0) expect(cluster.partitions(name).length).toBe(numPartitions)
+    fc.property(
+      fc.array(anyTopic, { maxLength: 6 }),
+      fc.array(anyTopic, { maxLength: 6 }),
+      (first, second) => {
+        const cluster = new TestCluster(3)
+        for (const topics of [first, second]) {
+          const results = create(cluster, ...topics)
+          expect(results.map(({ name }) => name).toSorted()).toEqual(
+            [...new Set(topics.map(({ name }) => name))].toSorted(),
+          )
+          for (const { name, errorCode, numPartitions } of results) {
+            if (errorCode === 0) expect(cluster.partitions(name).length).toBe(numPartitions)
+          }
         }
-      }
-    }),
+      },
+    ),
   )
 })
 

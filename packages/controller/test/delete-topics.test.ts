@@ -28,7 +28,11 @@ test('a topic is deleted by name in either form of the request, or by id', () =>
     ],
     ['c'],
   )
-  expect(results.map(({ name, errorCode }) => [name, errorCode])).toEqual([['c', 0], ['a', 0], ['b', 0]])
+  expect(results.map(({ name, errorCode }) => [name, errorCode])).toEqual([
+    ['c', 0],
+    ['a', 0],
+    ['b', 0],
+  ])
   expect([...cluster.image.topics.values()].map(({ name }) => name)).toEqual(['d'])
 })
 
@@ -58,7 +62,12 @@ test('a topic named twice is deleted once; both ways or neither is refused', () 
     { name: null, topicId: ZERO_UUID },
   ])
   const { INVALID_REQUEST } = ErrorCode
-  expect(results.map(({ errorCode }) => errorCode)).toEqual([0, INVALID_REQUEST, INVALID_REQUEST, INVALID_REQUEST])
+  expect(results.map(({ errorCode }) => errorCode)).toEqual([
+    0,
+    INVALID_REQUEST,
+    INVALID_REQUEST,
+    INVALID_REQUEST,
+  ])
   expect(cluster.image.topics.byName('b')).toBeDefined()
 })
 

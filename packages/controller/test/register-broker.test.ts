@@ -20,7 +20,12 @@ function register(cluster: TestCluster, registration: BrokerRegistration): numbe
 test('a process that registers is available at once, under the offset of its record', () => {
   const cluster = new TestCluster(0)
   expect(register(cluster, process(1, 1))).toBe(0)
-  expect(cluster.image.brokers.get(node(1))).toMatchObject({ epoch: 0, fenced: false, rack: 'r1', logDirs: [uuid(5)] })
+  expect(cluster.image.brokers.get(node(1))).toMatchObject({
+    epoch: 0,
+    fenced: false,
+    rack: 'r1',
+    logDirs: [uuid(5)],
+  })
 })
 
 test('a new process of a broker raises the leader epochs of what the broker leads, and of nothing else', () => {

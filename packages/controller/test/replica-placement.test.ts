@@ -17,27 +17,47 @@ const count = (values: readonly number[]) => {
 
 test('leaders and replicas are spread evenly, each partition on distinct brokers', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 7 }), fc.nat(40), fc.nat(2 ** 16), fc.nat(6), (size, rounds, start, factor) => {
-      const replicationFactor = 1 + (factor % size)
-      const partitions = 1 + rounds
-      const placed = placeReplicas(brokers(Array.from({ length: size }, () => null)), { partitions, replicationFactor, start })
-      expect(placed.length).toBe(partitions)
-      for (const replicas of placed) expect(new Set(replicas).size).toBe(replicationFactor)
-      const leaders = count(placed.map((replicas) => replicas[0]!))
-      expect(Math.max(...leaders)).toBeLessThanOrEqual(Math.ceil(partitions / size))
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 7 }),
+      fc.nat(40),
+      fc.nat(2 ** 16),
+      fc.nat(6),
+      (size, rounds, start, factor) => {
+        const replicationFactor = 1 + (factor % size)
+        const partitions = 1 + rounds
+        const placed = placeReplicas(brokers(Array.from({ length: size }, () => null)), {
+          partitions,
+          replicationFactor,
+          start,
+        })
+        expect(placed.length).toBe(partitions)
+        for (const replicas of placed) expect(new Set(replicas).size).toBe(replicationFactor)
+        const leaders = count(placed.map((replicas) => replicas[0]!))
+        expect(Math.max(...leaders)).toBeLessThanOrEqual(Math.ceil(partitions / size))
+      },
+    ),
   )
 })
 
 test('after whole rounds every broker holds the same number of replicas', () => {
-  const placed = placeReplicas(brokers([null, null, null, null]), { partitions: 12, replicationFactor: 3, start: 5 })
+  const placed = placeReplicas(brokers([null, null, null, null]), {
+    partitions: 12,
+    replicationFactor: 3,
+    start: 5,
+  })
   expect(count(placed.flat())).toEqual([9, 9, 9, 9])
 })
 
 test('the followers of one broker are spread over all others', () => {
-  const placed = placeReplicas(brokers([null, null, null, null]), { partitions: 12, replicationFactor: 2, start: 0 })
-  const followersOf1 = placed.filter(([leader]) => (leader as number) === 1).map(([, follower]) => follower as number)
-  expect(followersOf1.toSorted()).toEqual([2, 3, 4])
+  const placed = placeReplicas(brokers([null, null, null, null]), {
+    partitions: 12,
+    replicationFactor: 2,
+    start: 0,
+  })
+  const followersOf1 = placed
+    .filter(([leader]) => (leader as number) === 1)
+    .map(([, follower]) => follower as number)
+  expect(new Set(followersOf1)).toEqual(new Set([2, 3, 4]))
 })
 
 test('replicas take different racks as long as there are any left', () => {

@@ -8,37 +8,34 @@ export {
   type ConfigUpdate,
   type ConfigValues,
   describeValidValues,
-  doubleKey,
   enumKey,
   formatConfigValue,
   intKey,
   listKey,
   longKey,
   NO_LIMIT,
-  optionalLongKey,
   optionalStringKey,
-  type ParsedConfig,
-  parseConfigValue,
   passwordKey,
-  stringKey,
 } from './config/config-key.ts'
 export { ConfigTable } from './config/config-table.ts'
 export { describeConfigs, type DescribingBroker } from './config/describe-configs.ts'
 export {
   type BrokerConfigSources,
   brokerConfigSources,
-  type ConfigSynonym,
-  type EffectiveConfig,
   effectiveBrokerConfig,
   effectiveTopicConfig,
   resolveTopicConfig,
 } from './config/effective-config.ts'
-export { nearestName } from './config/nearest-name.ts'
-export { invalidTopicConfig, type TopicConfig, topicConfigKeys, topicConfigTable } from './config/topic-config-keys.ts'
-export { topicConfigSynonyms, topicDefaultKeys } from './config/topic-defaults.ts'
+export { invalidTopicConfig, type TopicConfig, topicConfigTable } from './config/topic-config-keys.ts'
+export { topicDefaultKeys } from './config/topic-defaults.ts'
 export { MetadataDelta } from './delta/metadata-delta.ts'
 export type { TopicDelta } from './delta/topics-delta.ts'
-export { type BrokerEndpoint, type BrokerImage, type BrokersImage, isAvailable } from './image/brokers-image.ts'
+export {
+  type BrokerEndpoint,
+  type BrokerImage,
+  type BrokersImage,
+  isAvailable,
+} from './image/brokers-image.ts'
 export { ALL_BROKERS, type ConfigEntries, ConfigResourceType } from './image/configs-image.ts'
 export { imageRecords } from './image/image-records.ts'
 export { type ImagePosition, MetadataImage } from './image/metadata-image.ts'

@@ -10,7 +10,10 @@ type Step =
 
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
-    { weight: 3, arbitrary: fc.record({ kind: fc.constant('create' as const), name: fc.nat(12), partitions: fc.nat(3) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({ kind: fc.constant('create' as const), name: fc.nat(12), partitions: fc.nat(3) }),
+    },
     {
       weight: 6,
       arbitrary: fc.record({
@@ -19,14 +22,22 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
         value: fc.nat(3),
       }),
     },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('register' as const, 'fence' as const), broker: fc.nat(2) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('register' as const, 'fence' as const),
+        broker: fc.nat(2),
+      }),
+    },
   ),
   { maxLength: 60 },
 )
 
 /** Topics are created again under the names of removed ones; names collide in '.' and '_'. */
 export const recordHistory: fc.Arbitrary<MetadataRecord[]> = steps.map((all) => {
-  const records: MetadataRecord[] = [metadataRecord('FeatureLevelRecord', { name: 'metadata.version', featureLevel: 25 })]
+  const records: MetadataRecord[] = [
+    metadataRecord('FeatureLevelRecord', { name: 'metadata.version', featureLevel: 25 }),
+  ]
   const topics = new Map<string, { id: Uuid; partitions: number }>()
   const brokerEpochs = new Map<number, number>()
   for (const step of all) {
@@ -117,7 +128,13 @@ export function testPartition(topicId: Uuid, partitionId: number, leader = 1): M
 
 export function testBroker(
   id: number,
-  fields: { brokerEpoch?: number; fenced?: boolean; rack?: string | null; logDirs?: Uuid[]; inControlledShutdown?: boolean } = {},
+  fields: {
+    brokerEpoch?: number
+    fenced?: boolean
+    rack?: string | null
+    logDirs?: Uuid[]
+    inControlledShutdown?: boolean
+  } = {},
 ): MetadataRecord {
   return metadataRecord('RegisterBrokerRecord', {
     brokerId: id as NodeId,

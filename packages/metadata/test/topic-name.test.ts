@@ -12,7 +12,20 @@ test('letters, digits, dot, underscore and dash make a name, up to 249 of them',
 })
 
 test('what could leave its folder, or is not ASCII, is refused with its reason', () => {
-  for (const name of ['', '.', '..', '../x', 'a/b', 'a\\b', 'a b', 'a\0b', '%2e%2e/', 'zürich', 'аpple', 'x\n']) {
+  for (const name of [
+    '',
+    '.',
+    '..',
+    '../x',
+    'a/b',
+    'a\\b',
+    'a b',
+    'a\0b',
+    '%2e%2e/',
+    'zürich',
+    'аpple',
+    'x\n',
+  ]) {
     expect(invalidTopicName(name), JSON.stringify(name)).not.toBeNull()
   }
   expect(invalidTopicName('x'.repeat(250))).toContain('longer than the maximum of 249')

@@ -35,15 +35,10 @@ export type * from './api/list-offsets.ts'
 export type * from './api/metadata.ts'
 export type * from './api/offset-for-leader-epoch.ts'
 export type * from './api/produce.ts'
-export {
-  decodeMetadataRecord,
-  encodeMetadataRecord,
-  type UnknownMetadataRecord,
-} from './metadata-record/codec.ts'
+export { decodeMetadataRecord, encodeMetadataRecord } from './metadata-record/codec.ts'
 export { NO_LEADER_CHANGE } from './metadata-record/partition-change-record.ts'
 export {
   metadataRecord,
   type MetadataRecord,
   type MetadataRecordOf,
-  type MetadataRecordType,
 } from './metadata-record/metadata-record.ts'

@@ -133,7 +133,7 @@ export class SimDisk implements Disk {
   /* ------------------------------------------------------------ Disk */
 
   open(path: string, mode: OpenMode): FileId {
-    this.#enter('open', path, mode === 'create')
+    this.#enter('open', path, mode === 'create' && !this.exists(path))
     const [parent, name] = this.#parent(path, 'open')
     let node = parent.get(name)
     if (node === undefined && mode === 'create') {

@@ -76,17 +76,8 @@ export function longKey(options: NumberOptions<number>): ConfigKey<number> {
   return { type: 'long', update: 'restart', ...options }
 }
 
-/** A 64-bit integer that may be left unset. */
-export function optionalLongKey(options: Omit<NumberOptions<null>, 'default'>): ConfigKey<number | null> {
-  return { type: 'long', update: 'restart', default: null, nullable: true, ...options }
-}
-
 export function doubleKey(options: NumberOptions<number>): ConfigKey<number> {
   return { type: 'double', update: 'restart', ...options }
-}
-
-export function stringKey(options: KeyOptions<string>): ConfigKey<string> {
-  return { type: 'string', update: 'restart', ...options }
 }
 
 /** A text that may be left unset. */
@@ -172,7 +163,8 @@ function parseInteger(key: ConfigKey, text: string, magnitudeMax: number, typeNa
   if (!/^[+-]?\d+$/.test(text)) return { ok: false, reason: `Not a number of type ${typeName}` }
   const exact = BigInt(text.startsWith('+') ? text.slice(1) : text)
   const value = Number(exact)
-  const fits = exact >= -LONG_MAX - 1n && exact <= LONG_MAX && value >= -magnitudeMax - 1 && value <= magnitudeMax
+  const fits =
+    exact >= -LONG_MAX - 1n && exact <= LONG_MAX && value >= -magnitudeMax - 1 && value <= magnitudeMax
   if (!fits) return { ok: false, reason: `Not a number of type ${typeName}` }
   return withinBounds(key, Math.max(-NO_LIMIT, Math.min(NO_LIMIT, value)))
 }
@@ -184,7 +176,8 @@ function parseDouble(key: ConfigKey, text: string): ParsedConfig {
 }
 
 function withinBounds(key: ConfigKey, value: number): ParsedConfig {
-  if (key.min !== undefined && value < key.min) return { ok: false, reason: `Value must be at least ${key.min}` }
+  if (key.min !== undefined && value < key.min)
+    return { ok: false, reason: `Value must be at least ${key.min}` }
   if (key.max !== undefined && value > key.max) {
     return { ok: false, reason: `Value must be no more than ${key.max}` }
   }

@@ -62,7 +62,11 @@ function describeResource(
     case ConfigResourceType.BROKER:
       return describeBroker(resource, request, image, broker)
     default:
-      return refused(resource, ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resource.resourceType}`)
+      return refused(
+        resource,
+        ErrorCode.INVALID_REQUEST,
+        `Unsupported resource type: ${resource.resourceType}`,
+      )
   }
 }
 
@@ -74,7 +78,8 @@ function describeTopic(
 ): Result {
   const { resourceName: topic } = resource
   const invalid = invalidTopicName(topic)
-  if (invalid !== null) return refused(resource, ErrorCode.INVALID_TOPIC_EXCEPTION, `Topic name is invalid: ${invalid}`)
+  if (invalid !== null)
+    return refused(resource, ErrorCode.INVALID_TOPIC_EXCEPTION, `Topic name is invalid: ${invalid}`)
   if (image.topics.byName(topic) === undefined) {
     return refused(resource, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${topic}' does not exist.`)
   }
@@ -132,7 +137,11 @@ function requestedKeys(resource: Resource, table: ConfigTable): [string, Effecti
   return names === null ? entries : entries.filter(([name]) => names.includes(name))
 }
 
-function configEntry(config: EffectiveConfig, readOnly: boolean, request: Request): Result['configs'][number] {
+function configEntry(
+  config: EffectiveConfig,
+  readOnly: boolean,
+  request: Request,
+): Result['configs'][number] {
   const isSensitive = config.key.type === 'password'
   const shown = (value: string | null) => (isSensitive ? null : value)
   return {

@@ -89,7 +89,11 @@ export function effectiveTopicConfig(
   return { name, key, value, source: synonyms[0]?.source ?? ConfigSource.DEFAULT, synonyms }
 }
 
-export function effectiveBrokerConfig(name: string, key: ConfigKey, sources: BrokerConfigSources): EffectiveConfig {
+export function effectiveBrokerConfig(
+  name: string,
+  key: ConfigKey,
+  sources: BrokerConfigSources,
+): EffectiveConfig {
   const synonyms: ConfigSynonym[] = []
   for (const { entries, source } of inPrecedence(sources)) {
     const value = entries.get(name)

@@ -2,7 +2,17 @@
  * Every configuration key that a topic may have, with Kafka's names, meanings and defaults (Kafka 4.2), and one of our
  * own, `flush.policy`. A text says so where a key is accepted for compatibility and has no effect.
  */
-import { booleanKey, type ConfigKeys, type ConfigValues, doubleKey, enumKey, intKey, listKey, longKey, NO_LIMIT } from './config-key.ts'
+import {
+  booleanKey,
+  type ConfigKeys,
+  type ConfigValues,
+  doubleKey,
+  enumKey,
+  intKey,
+  listKey,
+  longKey,
+  NO_LIMIT,
+} from './config-key.ts'
 import { ConfigTable } from './config-table.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -14,7 +24,7 @@ export const topicConfigKeys = {
   'cleanup.policy': listKey({
     default: ['delete'],
     values: ['compact', 'delete'],
-    text: 'What happens to old records. delete: segments past retention.ms or retention.bytes are removed. compact is stored, but this version does not compact yet: such a topic keeps everything.',
+    text: 'What happens to old records. delete: segments past retention.ms or retention.bytes are removed. compact: records must have keys; this version does not compact yet, so a topic with compact alone keeps everything.',
   }),
   'compression.gzip.level': intKey({ default: -1, min: -1, max: 9, text: NO_EFFECT }),
   'compression.lz4.level': intKey({ default: 9, min: 1, max: 17, text: NO_EFFECT }),
@@ -41,7 +51,7 @@ export const topicConfigKeys = {
     default: NO_LIMIT,
     min: 0,
     unit: 'ms',
-    text: 'Longest time that appended records stay unflushed with flush.policy=interval.',
+    text: 'Longest time that appended records stay unflushed with flush.policy=interval; without a limit 1000 is taken.',
   }),
   'flush.policy': enumKey({
     default: 'commit',
@@ -82,7 +92,13 @@ export const topicConfigKeys = {
     values: ['CreateTime', 'LogAppendTime'],
     text: 'Whether records keep the timestamp of their producer or get that of their append.',
   }),
-  'min.cleanable.dirty.ratio': doubleKey({ default: 0.5, min: 0, max: 1, unit: 'ratio', text: NO_COMPACTION }),
+  'min.cleanable.dirty.ratio': doubleKey({
+    default: 0.5,
+    min: 0,
+    max: 1,
+    unit: 'ratio',
+    text: NO_COMPACTION,
+  }),
   'min.compaction.lag.ms': longKey({ default: 0, min: 0, unit: 'ms', text: NO_COMPACTION }),
   'min.insync.replicas': intKey({
     default: 1,
@@ -121,12 +137,7 @@ export const topicConfigKeys = {
     unit: 'bytes',
     text: "Largest size of a segment's index; a segment with a full index is closed.",
   }),
-  'segment.jitter.ms': longKey({
-    default: 0,
-    min: 0,
-    unit: 'ms',
-    text: 'Longest random time taken off segment.ms, so that partitions do not close segments all at once.',
-  }),
+  'segment.jitter.ms': longKey({ default: 0, min: 0, unit: 'ms', text: NO_EFFECT }),
   'segment.ms': longKey({
     default: 7 * DAY_MS,
     min: 1,

@@ -94,7 +94,11 @@ function brokerKey(topicKeyName: string, chain: readonly SynonymDeclaration[], i
   if (synonym.in !== undefined && synonym.default !== undefined) {
     return intKey({ default: synonym.default, min: topicKey.min === -1 ? -1 : 0, unit: synonym.in, text })
   }
-  const key: ConfigKey = { ...topicKey, text, ...(index === 0 ? { update: 'dynamic' } : { unit: synonym.in ?? 'ms' }) }
+  const key: ConfigKey = {
+    ...topicKey,
+    text,
+    ...(index === 0 ? { update: 'dynamic' } : { unit: synonym.in ?? 'ms' }),
+  }
   if (synonym.default !== undefined) return { ...key, default: synonym.default }
   if (next === undefined) return key
   return { ...key, default: null, nullable: true, text: `${text} Not set: ${next.name}.` }

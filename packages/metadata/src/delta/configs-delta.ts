@@ -36,7 +36,8 @@ export class ConfigsDelta {
   /** The configuration of a topic goes with it. */
   replayTopicRemoved(name: string): void {
     const key = resourceKey(ConfigResourceType.TOPIC, name)
-    if (this.#changed.has(key) || this.#base.map().has(key)) this.#draft(ConfigResourceType.TOPIC, name).clear()
+    if (this.#changed.has(key) || this.#base.map().has(key))
+      this.#draft(ConfigResourceType.TOPIC, name).clear()
   }
 
   apply(): ConfigsImage {

@@ -70,7 +70,8 @@ export class MetadataDelta {
   apply(position: ImagePosition): MetadataImage {
     return this.base.with({
       position,
-      features: this.#features.size === 0 ? this.base.features : new Map([...this.base.features, ...this.#features]),
+      features:
+        this.#features.size === 0 ? this.base.features : new Map([...this.base.features, ...this.#features]),
       brokers: this.brokers.apply(),
       topics: this.topics.apply(),
       configs: this.configs.apply(),

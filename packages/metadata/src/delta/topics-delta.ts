@@ -72,7 +72,10 @@ export class TopicsDelta {
   replayPartition(record: MetadataRecordOf<'PartitionRecord'>): void {
     const topic = this.#draft(record.topicId)
     const index = record.partitionId
-    assert(index <= topic.after.length, `partition ${topic.name}-${index} was created before the ones below it`)
+    assert(
+      index <= topic.after.length,
+      `partition ${topic.name}-${index} was created before the ones below it`,
+    )
     this.#put(topic, index, {
       replicas: record.replicas,
       isr: record.isr,

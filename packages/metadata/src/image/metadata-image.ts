@@ -65,6 +65,16 @@ export class MetadataImage implements MetadataImageParts {
   }
 
   with(changed: Partial<MetadataImageParts>): MetadataImage {
-    return new MetadataImage({ ...this, ...changed })
+    const { clusterId, controllerId, position, features, brokers, topics, configs } = this
+    return new MetadataImage({
+      clusterId,
+      controllerId,
+      position,
+      features,
+      brokers,
+      topics,
+      configs,
+      ...changed,
+    })
   }
 }

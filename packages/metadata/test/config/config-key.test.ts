@@ -10,11 +10,9 @@ import {
   listKey,
   longKey,
   NO_LIMIT,
-  optionalLongKey,
   optionalStringKey,
   parseConfigValue,
   passwordKey,
-  stringKey,
 } from '../../src/config/config-key.ts'
 
 const text = ''
@@ -59,9 +57,8 @@ test('words, lists and truth values are read strictly', () => {
 
 test('only a key that may be unset reads the empty text as unset', () => {
   expect(parseConfigValue(optionalStringKey({ text }), '')).toEqual({ ok: true, value: null })
-  expect(parseConfigValue(optionalLongKey({ text }), '')).toEqual({ ok: true, value: null })
   expect(parseConfigValue(passwordKey({ text }), '')).toEqual({ ok: true, value: null })
-  expect(parseConfigValue(stringKey({ default: 'x', text }), '')).toEqual({ ok: true, value: '' })
+  expect(parseConfigValue(listKey({ default: ['x'], text }), '')).toEqual({ ok: true, value: [] })
   expect(parseConfigValue(int, '').ok).toBe(false)
 })
 
@@ -77,5 +74,5 @@ test('valid values are described in words', () => {
   expect(describeValidValues(int)).toBe('1 … 10')
   expect(describeValidValues(long)).toBe('≥ -1')
   expect(describeValidValues(enumKey({ default: 'a', values: ['a', 'b'], text }))).toBe('one of a, b')
-  expect(describeValidValues(stringKey({ default: '', text }))).toBe('')
+  expect(describeValidValues(optionalStringKey({ text }))).toBe('')
 })

@@ -24,7 +24,13 @@ test('a bad value is refused with the value, the key and the reason', () => {
 })
 
 test('the first source that has a key gives its value, and its type follows from the declaration', () => {
-  const values = table.resolve(new Map([['num.partitions', '3']]), new Map([['num.partitions', '9'], ['log.dirs', 'a,b']]))
+  const values = table.resolve(
+    new Map([['num.partitions', '3']]),
+    new Map([
+      ['num.partitions', '9'],
+      ['log.dirs', 'a,b'],
+    ]),
+  )
   const partitions: number = values['num.partitions']
   const rack: string | null = values['broker.rack']
   expect([partitions, rack, values['log.dirs']]).toEqual([3, null, ['a', 'b']])

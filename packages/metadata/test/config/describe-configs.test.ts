@@ -75,8 +75,14 @@ test('synonyms and texts are told when asked for', () => {
 })
 
 test('what was set for all brokers shows for each of them, and alone under the empty name', () => {
-  expect(describe(4, '1', ['log.segment.bytes']).configs[0]).toMatchObject({ value: '77', configSource: 3, readOnly: false })
-  expect(describe(4, '').configs.map(({ name, value }) => [name, value])).toEqual([['log.segment.bytes', '77']])
+  expect(describe(4, '1', ['log.segment.bytes']).configs[0]).toMatchObject({
+    value: '77',
+    configSource: 3,
+    readOnly: false,
+  })
+  expect(describe(4, '').configs.map(({ name, value }) => [name, value])).toEqual([
+    ['log.segment.bytes', '77'],
+  ])
 })
 
 test('a password is never told, not even as a synonym', () => {

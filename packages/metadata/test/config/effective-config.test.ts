@@ -10,7 +10,11 @@ import { intKey } from '../../src/config/config-key.ts'
 import { topicConfigTable } from '../../src/config/topic-config-keys.ts'
 
 type Entries = Record<string, string>
-const sources = (broker: Entries = {}, allBrokers: Entries = {}, fixed: Entries = {}): BrokerConfigSources => ({
+const sources = (
+  broker: Entries = {},
+  allBrokers: Entries = {},
+  fixed: Entries = {},
+): BrokerConfigSources => ({
   broker: new Map(Object.entries(broker)),
   allBrokers: new Map(Object.entries(allBrokers)),
   static: new Map(Object.entries(fixed)),
@@ -33,12 +37,18 @@ test('the most specific source wins, and all that are set are listed in order', 
     { name: 'log.retention.bytes', value: '4', source: ConfigSource.STATIC_BROKER },
     { name: 'log.retention.bytes', value: '-1', source: ConfigSource.DEFAULT },
   ])
-  expect(effective('retention.bytes', {}, broker)).toMatchObject({ value: '2', source: ConfigSource.DYNAMIC_BROKER })
+  expect(effective('retention.bytes', {}, broker)).toMatchObject({
+    value: '2',
+    source: ConfigSource.DYNAMIC_BROKER,
+  })
 })
 
 test('hours and minutes of the broker are milliseconds of the topic, and the finer unit wins', () => {
   const hours = sources({}, {}, { 'log.retention.hours': '2' })
-  expect(effective('retention.ms', {}, hours)).toMatchObject({ value: '7200000', source: ConfigSource.STATIC_BROKER })
+  expect(effective('retention.ms', {}, hours)).toMatchObject({
+    value: '7200000',
+    source: ConfigSource.STATIC_BROKER,
+  })
   const both = sources({}, {}, { 'log.retention.hours': '2', 'log.retention.minutes': '3' })
   expect(effective('retention.ms', {}, both).value).toBe('180000')
   const endless = sources({}, {}, { 'log.retention.hours': '-1' })
@@ -69,7 +79,9 @@ test('the typed configuration takes the value that DescribeConfigs shows', () =>
 
 test("a broker's own key shows its chain, too", () => {
   const key = intKey({ default: 1, text: '' })
-  expect(effectiveBrokerConfig('num.partitions', key, sources({}, {}, { 'num.partitions': '6' }))).toMatchObject({
+  expect(
+    effectiveBrokerConfig('num.partitions', key, sources({}, {}, { 'num.partitions': '6' })),
+  ).toMatchObject({
     value: '6',
     source: ConfigSource.STATIC_BROKER,
     synonyms: [{ value: '6' }, { value: '1', source: ConfigSource.DEFAULT }],

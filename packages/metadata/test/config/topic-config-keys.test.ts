@@ -30,7 +30,9 @@ test("every default is a valid value, and Kafka's", () => {
 })
 
 test('a configuration is refused for the first thing that is wrong with it', () => {
-  expect(invalidTopicConfig(entries({ 'retention.ms': '1000', 'cleanup.policy': 'compact,delete' }))).toBeNull()
+  expect(
+    invalidTopicConfig(entries({ 'retention.ms': '1000', 'cleanup.policy': 'compact,delete' })),
+  ).toBeNull()
   expect(invalidTopicConfig(entries({ 'retention.sm': '1000' }))).toContain('Did you mean retention.ms?')
   expect(invalidTopicConfig(entries({ 'message.timestamp.difference.max.ms': '1' }))).toContain('Unknown')
   expect(invalidTopicConfig(entries({ 'retention.ms': 'week' }))).toBe(
@@ -48,9 +50,14 @@ test('values that are valid alone are refused where they contradict each other',
 
 test('each broker key behind a topic key exists, and all but the finest unit can be left unset', () => {
   for (const [name] of topicConfigTable.entries()) {
-    for (const synonym of topicConfigSynonyms(name)) expect(topicDefaultKeys[synonym.name], synonym.name).toBeDefined()
+    for (const synonym of topicConfigSynonyms(name))
+      expect(topicDefaultKeys[synonym.name], synonym.name).toBeDefined()
   }
-  expect(topicDefaultKeys['log.retention.ms']).toMatchObject({ default: null, nullable: true, update: 'dynamic' })
+  expect(topicDefaultKeys['log.retention.ms']).toMatchObject({
+    default: null,
+    nullable: true,
+    update: 'dynamic',
+  })
   expect(topicDefaultKeys['log.retention.minutes']).toMatchObject({ default: null, nullable: true })
   expect(topicDefaultKeys['log.retention.hours']).toMatchObject({ default: 168, unit: 'hours' })
   expect(topicDefaultKeys['message.max.bytes']).toMatchObject({ type: 'int', default: 1_048_588 })

@@ -9,7 +9,8 @@ import { recordHistory, testBroker, testPartition, testUuid } from '../record-hi
 
 const empty = MetadataImage.empty('cluster')
 const at = (lastOffset: number) => ({ lastOffset: lastOffset as Offset, epoch: 1, timestampMs: NO_TIMESTAMP })
-const deltaOf = (image: MetadataImage, ...records: MetadataRecord[]) => new MetadataDelta(image).replayAll(records)
+const deltaOf = (image: MetadataImage, ...records: MetadataRecord[]) =>
+  new MetadataDelta(image).replayAll(records)
 const apply = (image: MetadataImage, ...records: MetadataRecord[]) =>
   deltaOf(image, ...records).apply(at(image.position.lastOffset + records.length))
 
@@ -35,7 +36,12 @@ test('naming a leader raises the leader epoch, even the same leader; any change 
   const created = apply(empty, ...flights)
   const change = { partitionId: 0, topicId: id }
   const shrunk = apply(created, metadataRecord('PartitionChangeRecord', { ...change, isr: [] }))
-  expect(shrunk.partition('flights', 0)).toMatchObject({ isr: [], leader: 1, leaderEpoch: 0, partitionEpoch: 1 })
+  expect(shrunk.partition('flights', 0)).toMatchObject({
+    isr: [],
+    leader: 1,
+    leaderEpoch: 0,
+    partitionEpoch: 1,
+  })
   const elected = apply(shrunk, metadataRecord('PartitionChangeRecord', { ...change, leader: 1 as NodeId }))
   expect(elected.partition('flights', 0)).toMatchObject({ leader: 1, leaderEpoch: 1, partitionEpoch: 2 })
   expect(elected.partition('flights', 1)).toBe(created.partition('flights', 1))
@@ -111,7 +117,9 @@ test('however a history is cut into deltas, the image at its end is the same, an
   fc.assert(
     fc.property(recordHistory, fc.array(fc.nat(100), { maxLength: 10 }), (records, cuts) => {
       const whole = deltaOf(empty, ...records).apply(at(records.length - 1))
-      const bounds = [...new Set(cuts.map((cut) => cut % records.length)), records.length].toSorted((a, b) => a - b)
+      const bounds = [...new Set(cuts.map((cut) => cut % records.length)), records.length].toSorted(
+        (a, b) => a - b,
+      )
       let image = empty
       let from = 0
       const earlier: { image: MetadataImage; shown: unknown }[] = []

@@ -30,6 +30,9 @@ test('an image written as records, and those to bytes, is the same image when it
 
 test('the level of the metadata comes first, so that a reader knows at once whether it can go on', () => {
   fc.assert(
-    fc.property(recordHistory, (history) => [...imageRecords(replay(history))][0]!.type === 'FeatureLevelRecord'),
+    fc.property(
+      recordHistory,
+      (history) => [...imageRecords(replay(history))][0]!.type === 'FeatureLevelRecord',
+    ),
   )
 })

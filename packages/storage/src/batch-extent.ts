@@ -1,0 +1,75 @@
+/** Which whole batches of a window of bytes answer a read: both ends found by walking the headers, nothing copied. */
+import type { Offset } from '@millrace/base'
+import { checkBatch, RECORD_BATCH_HEADER_BYTES, RecordBatchView } from '@millrace/record'
+import { headerProblem } from './batch-scan.ts'
+
+export interface ExtentLimits {
+  /** The first batch is the one that ends at or behind it. */
+  readonly offset: Offset
+  /** Every batch ends below it. */
+  readonly endOffset: Offset
+  readonly maxBytes: number
+  /** The first batch may be larger than `maxBytes`. */
+  readonly atLeastOneBatch: boolean
+  readonly verifyChecksums?: boolean
+}
+
+export interface BatchExtent {
+  /** Of the first batch; where the walk stands when none was reached. */
+  readonly start: number
+  /** End of the last batch; equal to `start`: none. */
+  readonly end: number
+  /** The offset behind the last batch that was passed; −1: none was. */
+  readonly nextOffset: Offset
+  /** The limits, not the window, ended the walk. */
+  readonly isComplete: boolean
+  /** Bytes from `start` on that the walk could not do without. */
+  readonly neededBytes: number
+  /** What is wrong with the batch at `end`. */
+  readonly problem: string | null
+}
+
+const NO_BYTES = Buffer.alloc(0)
+/** Shared, because a walk is done with it before it returns. */
+const view = new RecordBatchView(NO_BYTES)
+
+/**
+ * @param bytes from a batch boundary on; `length` of them count
+ * @param expected the offset that the first batch must not be below
+ */
+export function findExtent(bytes: Buffer, length: number, expected: Offset, limits: ExtentLimits): BatchExtent {
+  let start = 0
+  let at = 0
+  let nextOffset = expected
+  let isComplete = false
+  let neededBytes = RECORD_BATCH_HEADER_BYTES
+  let problem: string | null = null
+  while (at + RECORD_BATCH_HEADER_BYTES <= length) {
+    problem = headerProblem(view.at(bytes, at)) ?? orderProblem(nextOffset)
+    if (problem !== null) break
+    const { lastOffset } = view
+    const end = at + view.sizeInBytes
+    if (lastOffset < limits.offset) {
+      start = end
+    } else {
+      isComplete = lastOffset >= limits.endOffset || (end - start > limits.maxBytes && !(limits.atLeastOneBatch && at === start))
+      if (isComplete) break
+      if (end > length) {
+        neededBytes = end - start
+        break
+      }
+      if (limits.verifyChecksums === true) problem = checkBatch(bytes, at, end)?.message ?? null
+      if (problem !== null) break
+    }
+    nextOffset = (lastOffset + 1) as Offset
+    at = end
+  }
+  // Nothing may hold on to pooled memory.
+  view.at(NO_BYTES, 0)
+  return { start, end: at, nextOffset, isComplete, neededBytes, problem }
+}
+
+/** Offsets never go back. Gaps are judged by recovery, which knows whether the topic is compacted. */
+function orderProblem(expected: Offset): string | null {
+  return view.baseOffset < expected ? `offset ${view.baseOffset} instead of ${expected}` : null
+}

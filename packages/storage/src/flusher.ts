@@ -1,0 +1,210 @@
+/**
+ * Group flush of one log: one round of syncs in flight, everybody who asked meanwhile is served by the next.
+ *
+ * Owns: the recovery point, what is not durable yet (segments, the epoch checkpoint, names in directories), who waits.
+ * Must not know: batches, why something must be durable.
+ * Invariants: the recovery point never passes what a successful round found written at its start; a round that began
+ * before a truncation moves nothing (its syncs may be of bytes that are gone); after a failed sync no other is tried,
+ * because the kernel forgets which pages failed.
+ */
+import type { Disk, DiskError, Offset } from '@millrace/base'
+import { diskErrorOf, step } from './disk-step.ts'
+import type { DiskDone } from './disk-step.ts'
+import { LEADER_EPOCH_CHECKPOINT } from './file-name.ts'
+import type { LeaderEpochCache } from './leader-epoch-cache.ts'
+import { isOutOfSpace } from './out-of-space.ts'
+import { replaceFile } from './replace-file.ts'
+import type { Segment } from './segment.ts'
+
+export interface FlusherOptions {
+  readonly disk: Disk
+  /** The log's folder. */
+  readonly directory: string
+  readonly epochs: LeaderEpochCache
+  readonly recoveryPoint: Offset
+  /** End of what was written to the active segment. */
+  writtenEndOffset(): Offset
+  active(): Segment
+  /** A sync failed: called once, before the waiters hear of it. */
+  onFailure(error: DiskError): void
+}
+
+/** Pending index entries at which an active segment's indexes are written, so that recovery need not read it all. */
+const INDEX_ENTRIES_PENDING_MAX = 512
+
+export class Flusher {
+  readonly #options: FlusherOptions
+  readonly #dirtySegments = new Set<Segment>()
+  readonly #dirtyFiles = new Set<string>()
+  readonly #dirtyDirectories = new Set<string>()
+  #savedEpochsVersion = -1
+  #recoveryPoint: Offset
+  /** Rises with every truncation and at the end. */
+  #generation = 0
+  #running = false
+  #waiting: DiskDone[] = []
+  #failure: DiskError | null = null
+  /** Writes of others that must be durable before any flush counts. */
+  #holds = 0
+  #holdWaiters: DiskDone[] = []
+
+  constructor(options: FlusherOptions) {
+    this.#options = options
+    this.#recoveryPoint = options.recoveryPoint
+  }
+
+  get recoveryPoint(): Offset {
+    return this.#recoveryPoint
+  }
+
+  get isHeld(): boolean {
+    return this.#holds > 0
+  }
+
+  markSegment(segment: Segment): void {
+    this.#dirtySegments.add(segment)
+  }
+
+  forgetSegment(segment: Segment): void {
+    this.#dirtySegments.delete(segment)
+  }
+
+  /** A small file written without a sync. */
+  markFile(path: string): void {
+    this.#dirtyFiles.add(path)
+  }
+
+  /** Names in it changed. */
+  markDirectory(path: string): void {
+    this.#dirtyDirectories.add(path)
+  }
+
+  /** `done` runs later, when everything written before this call is durable, or can't be. */
+  request(done: DiskDone): void {
+    const failure = this.#failure
+    if (failure !== null) return queueMicrotask(() => done(failure))
+    this.#waiting.push(done)
+    if (!this.#running) this.#startRound()
+  }
+
+  /** The log was cut at `endOffset`: what a running round syncs may be bytes that are gone. */
+  onTruncated(endOffset: Offset): void {
+    this.#generation++
+    this.#recoveryPoint = Math.min(this.#recoveryPoint, endOffset) as Offset
+  }
+
+  /** The log is empty and starts at `offset`. */
+  onRestarted(offset: Offset): void {
+    this.#generation++
+    this.#recoveryPoint = offset
+  }
+
+  /** Until `run` calls back, no flush is done. */
+  hold(run: (done: DiskDone) => void): void {
+    this.#holds++
+    run((error) => {
+      this.#holds--
+      if (error !== null) this.fail(error)
+      if (this.#holds > 0) return
+      const waiters = this.#holdWaiters
+      this.#holdWaiters = []
+      for (const waiter of waiters) waiter(error)
+    })
+  }
+
+  /** No flush succeeds any more; those who wait hear it when the running round ends. */
+  fail(error: DiskError): void {
+    if (this.#failure !== null) return
+    this.#failure = error
+    this.#options.onFailure(error)
+    if (!this.#running) this.#serve(this.#takeWaiting(), error)
+  }
+
+  #startRound(): void {
+    this.#running = true
+    const waiters = this.#takeWaiting()
+    const generation = this.#generation
+    const target = this.#options.writtenEndOffset()
+    const epochsVersion = this.#options.epochs.version
+    const steps = this.#steps()
+    let outstanding = steps.length
+    let failure: DiskError | null = null
+    const onStep: DiskDone = (error) => {
+      failure ??= error
+      outstanding--
+      if (outstanding > 0) return
+      if (failure === null && generation === this.#generation) {
+        this.#recoveryPoint = Math.max(this.#recoveryPoint, target) as Offset
+      }
+      if (failure === null) this.#savedEpochsVersion = Math.max(this.#savedEpochsVersion, epochsVersion)
+      this.#endRound(waiters, failure, generation)
+    }
+    for (const start of steps) step(onStep, () => start(onStep))
+  }
+
+  /** What must be synced now, each as a call that starts it and hears of the outcome later; at least one. */
+  #steps(): ((done: DiskDone) => void)[] {
+    const { disk, directory, epochs } = this.#options
+    const steps: ((done: DiskDone) => void)[] = []
+    for (const segment of this.#dirtySegments) this.#addSegmentSteps(segment, steps)
+    for (const path of this.#dirtyFiles) steps.push((done) => syncPath(disk, path, done))
+    for (const path of this.#dirtyDirectories) steps.push((done) => disk.syncDir(path, done))
+    if (this.#holds > 0) steps.push((done) => void this.#holdWaiters.push(done))
+    if (epochs.version !== this.#savedEpochsVersion) {
+      steps.push((done) => replaceFile(disk, directory, LEADER_EPOCH_CHECKPOINT, epochs.format(), done))
+    }
+    this.#dirtySegments.clear()
+    this.#dirtyFiles.clear()
+    this.#dirtyDirectories.clear()
+    // Nothing to do is still done later, never inside the call that asked.
+    if (steps.length === 0) steps.push((done) => disk.sync(this.#options.active().file, done))
+    return steps
+  }
+
+  /** The indexes of a closed segment are believed after an unclean stop: they become durable with it. */
+  #addSegmentSteps(segment: Segment, steps: ((done: DiskDone) => void)[]): void {
+    steps.push((done) => this.#options.disk.sync(segment.file, done))
+    const { offsetIndex, timeIndex } = segment
+    if (segment !== this.#options.active()) {
+      steps.push((done) => offsetIndex.file.sync(done), (done) => timeIndex.file.sync(done))
+    } else if (offsetIndex.file.pendingEntries >= INDEX_ENTRIES_PENDING_MAX) {
+      this.#writeIndexes(segment, steps)
+    }
+  }
+
+  #writeIndexes(segment: Segment, steps: ((done: DiskDone) => void)[]): void {
+    const error = diskErrorOf(() => segment.writeIndexes())
+    // Without space the entries stay in memory until there is some: they are only a help for recovery.
+    if (error !== null && !isOutOfSpace(error)) steps.push((done) => queueMicrotask(() => done(error)))
+  }
+
+  #endRound(waiters: DiskDone[], failure: DiskError | null, generation: number): void {
+    this.#running = false
+    const error = this.#failure ?? failure
+    if (error !== null) {
+      this.fail(error)
+      return this.#serve([...waiters, ...this.#takeWaiting()], error)
+    }
+    if (generation === this.#generation) this.#serve(waiters, null)
+    else this.#waiting.unshift(...waiters)
+    if (this.#waiting.length > 0 && !this.#running) this.#startRound()
+  }
+
+  #takeWaiting(): DiskDone[] {
+    const waiting = this.#waiting
+    this.#waiting = []
+    return waiting
+  }
+
+  #serve(waiters: readonly DiskDone[], error: DiskError | null): void {
+    for (const waiter of waiters) waiter(error)
+  }
+}
+
+function syncPath(disk: Disk, path: string, done: DiskDone): void {
+  const file = disk.open(path, 'write')
+  disk.sync(file, (error) => {
+    disk.close(file)
+    done(error)
+  })
+}

@@ -1,0 +1,87 @@
+/**
+ * Files that a stopped process left half way: segments being dropped, compactions being swapped in, checkpoints being
+ * replaced. Runs once before a log is opened; a crash in between is cleared up by the next run.
+ */
+import type { BufferPool, Disk, Offset } from '@millrace/base'
+import { scanBatches } from './batch-scan.ts'
+import { FileSuffix, parseSegmentFileName, segmentFileName } from './file-name.ts'
+import type { SegmentFileName } from './file-name.ts'
+import { TEMPORARY_SUFFIX } from './replace-file.ts'
+
+interface Leftovers {
+  /** Bases of complete segments, rising. */
+  readonly segments: Offset[]
+  /** Names of the files that were removed or renamed. */
+  readonly cleared: string[]
+}
+
+/** @returns what remains in the folder: every segment in it has its final name */
+export function clearLeftovers(disk: Disk, directory: string, pool: BufferPool): Leftovers {
+  const cleared: string[] = []
+  const unlink = (name: string) => {
+    disk.unlink(`${directory}/${name}`)
+    cleared.push(name)
+  }
+  const files: (SegmentFileName & { readonly name: string })[] = []
+  for (const { name } of disk.list(directory)) {
+    const parsed = parseSegmentFileName(name)
+    if (parsed !== null) files.push({ ...parsed, name })
+    else if (name.endsWith(TEMPORARY_SUFFIX)) unlink(name)
+  }
+  const segments = new Set(files.filter(isSegmentLog).map((file) => file.baseOffset))
+  // A compaction makes all its `.cleaned` files before it renames the first to `.swap`. While one is left, the swaps
+  // from there on are incomplete and the segments that they replace still there.
+  const cleaned = files.filter(({ stage }) => stage === FileSuffix.cleaned)
+  const incompleteFrom = Math.min(Infinity, ...cleaned.map((file) => file.baseOffset))
+  for (const { name, stage, suffix, baseOffset } of files) {
+    if (stage === FileSuffix.deleted || stage === FileSuffix.cleaned) unlink(name)
+    if (stage !== FileSuffix.swap) continue
+    if (suffix !== FileSuffix.log || baseOffset >= incompleteFrom) unlink(name)
+    else {
+      finishSwap(disk, directory, pool, { baseOffset, segments, unlink })
+      cleared.push(name)
+    }
+  }
+  for (const { name, stage, suffix, baseOffset } of files) {
+    const isIndex = suffix === FileSuffix.offsetIndex || suffix === FileSuffix.timeIndex
+    if (stage === '' && isIndex && !segments.has(baseOffset)) unlink(name)
+  }
+  return { segments: [...segments].toSorted((a, b) => a - b), cleared }
+}
+
+function isSegmentLog({ suffix, stage }: SegmentFileName): boolean {
+  return suffix === FileSuffix.log && stage === ''
+}
+
+interface Swap {
+  readonly baseOffset: Offset
+  readonly segments: Set<Offset>
+  unlink(name: string): void
+}
+
+/** Drops the segments whose offsets the compacted one covers, then gives it its name; its indexes are rebuilt later. */
+function finishSwap(disk: Disk, directory: string, pool: BufferPool, { baseOffset, segments, unlink }: Swap): void {
+  const name = segmentFileName(baseOffset, FileSuffix.log)
+  const path = `${directory}/${name}${FileSuffix.swap}`
+  const file = disk.open(path, 'read')
+  let endOffset: number = baseOffset
+  try {
+    scanBatches({ disk, file, pool, from: 0, to: disk.size(file), verifyFrom: Infinity }, (batch) => {
+      endOffset = batch.lastOffset + 1
+      return null
+    })
+  } finally {
+    disk.close(file)
+  }
+  for (const replaced of segments) {
+    if (replaced < baseOffset || (replaced >= endOffset && replaced !== baseOffset)) continue
+    unlink(segmentFileName(replaced, FileSuffix.log))
+    segments.delete(replaced)
+  }
+  // Indexes of the old segment would lie about the new one. Those of the other replaced ones are orphans, removed last.
+  for (const suffix of [FileSuffix.offsetIndex, FileSuffix.timeIndex]) {
+    if (disk.exists(`${directory}/${segmentFileName(baseOffset, suffix)}`)) unlink(segmentFileName(baseOffset, suffix))
+  }
+  disk.rename(path, `${directory}/${name}`)
+  segments.add(baseOffset)
+}

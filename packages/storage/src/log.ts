@@ -1,0 +1,574 @@
+/**
+ * One partition's log: batches in order, in segments, with everything needed to read, cut, shorten and flush them.
+ *
+ * Owns: the files of `DIR/<topic>-<partition>/`. Must not know: leadership, high watermarks (callers pass them), other
+ * partitions, the data folder's checkpoints (it asks `LogCheckpoints`).
+ * Invariants: recoveryPoint ≤ logEndOffset in a sound log, logStartOffset too; offsets rise by one; a log whose sync or write
+ * failed appends no more, but reads; a damaged one neither appends nor reads from the damage on.
+ *
+ * All calls act at once, except where they take a callback; callbacks never run inside the call.
+ */
+import { assert, BufferPool, DiskError, NO_OFFSET } from '@millrace/base'
+import type { Clock, Disk, LeaderEpoch, Log as Logger, Offset, TimestampMs, Uuid } from '@millrace/base'
+import { CorruptLogError } from './corruption.ts'
+import type { Corruption } from './corruption.ts'
+import { diskErrorOf, step } from './disk-step.ts'
+import type { DiskDone } from './disk-step.ts'
+import { DroppedSegments } from './dropped-segments.ts'
+import { deletedFolderPath, FileSuffix, parentOf } from './file-name.ts'
+import { Flusher } from './flusher.ts'
+import { LeaderEpochCache } from './leader-epoch-cache.ts'
+import type { EpochEndOffset, EpochEntry } from './leader-epoch-cache.ts'
+import { LogAppender } from './log-appender.ts'
+import type { AppendInfo } from './log-appender.ts'
+import type { LogConfig } from './log-config.ts'
+import { LogReader } from './log-reader.ts'
+import type { LogRead, ReadOptions } from './log-reader.ts'
+import { isOutOfSpace } from './out-of-space.ts'
+import { readPartitionMetadata, TopicIdMismatchError, writePartitionMetadata } from './partition-metadata.ts'
+import { recoverLog } from './recovery.ts'
+import type { RecoveryReport } from './recovery.ts'
+import { countDeletable } from './retention.ts'
+import { SegmentList } from './segment-list.ts'
+import { replaySegment } from './segment-replay.ts'
+import { Segment } from './segment.ts'
+import { DirtyTailError } from './staged-batches.ts'
+import { findByTimestamp, findMaxTimestamp } from './timestamp-search.ts'
+import type { OffsetAndTimestamp } from './timestamp-search.ts'
+
+export interface LogOptions {
+  readonly disk: Disk
+  readonly clock: Clock
+  /** `DIR/<topic>-<partition>`; made when missing. */
+  readonly directory: string
+  readonly topicId: Uuid
+  readonly config: LogConfig
+  /** Everything below it was durable: what is not there, or damaged, is a loss and not a torn tail. */
+  readonly recoveryPoint: Offset
+  /** The data folder had the clean mark: nothing is scanned. */
+  readonly cleanShutdown: boolean
+  /** As checkpointed. */
+  readonly logStartOffset?: Offset
+  /** Report of `recoverSegments`, run before by the maintenance pool; without it recovery runs here. */
+  readonly recovery?: RecoveryReport
+  readonly checkpoints: LogCheckpoints
+  readonly log: Logger
+}
+
+/** Where offsets of logs become durable: a `LogDirectory`, or what forwards to it from another thread. */
+export interface LogCheckpoints {
+  /** Makes `log.recoveryPoint`, lowered by a truncation, durable; `done` later. */
+  persistRecoveryPoint(log: Log, done: DiskDone): void
+  /** Makes `log.logStartOffset`, raised by retention or DeleteRecords, durable; `done` later. */
+  persistLogStartOffset(log: Log, done: DiskDone): void
+}
+
+/** Memory kept between scans that truncations make. */
+const SCAN_POOL_BYTES = 2 * 2 ** 20
+
+export class Log {
+  readonly directory: string
+  readonly topicId: Uuid
+  readonly #options: LogOptions
+  readonly #disk: Disk
+  readonly #segments: SegmentList
+  readonly #epochs: LeaderEpochCache
+  readonly #flusher: Flusher
+  readonly #reader: LogReader
+  readonly #appender: LogAppender
+  readonly #dropped: DroppedSegments
+  #config: LogConfig
+  #logStartOffset: Offset
+  /** Of a damaged log, whose segments may not reach as far as what was durable. */
+  #leastEndOffset: Offset
+  #corruption: Corruption | null
+  #failure: DiskError | null = null
+  #isClosed = false
+
+  private constructor(options: LogOptions, recovery: RecoveryReport) {
+    const { disk, directory, clock } = options
+    this.#options = options
+    this.#disk = disk
+    this.directory = directory
+    this.topicId = options.topicId
+    this.#config = options.config
+    this.#logStartOffset = recovery.logStartOffset
+    this.#corruption = recovery.corruption
+    this.#leastEndOffset = recovery.corruption === null ? NO_OFFSET : recovery.logEndOffset
+    this.#segments = new SegmentList(openSegments(disk, directory, recovery))
+    this.#epochs = new LeaderEpochCache(recovery.epochs)
+    this.#dropped = new DroppedSegments(disk)
+    this.#reader = new LogReader(disk, this.#segments)
+    this.#flusher = new Flusher({
+      disk,
+      directory,
+      epochs: this.#epochs,
+      recoveryPoint: options.cleanShutdown
+        ? recovery.logEndOffset
+        : (Math.min(Math.max(options.recoveryPoint, recovery.logStartOffset), recovery.logEndOffset) as Offset),
+      writtenEndOffset: () => this.#segments.active.writtenEndOffset,
+      active: () => this.#segments.active,
+      onFailure: (error) => this.#onFailure(error),
+    })
+    this.#appender = new LogAppender({
+      disk,
+      clock,
+      directory,
+      segments: this.#segments,
+      epochs: this.#epochs,
+      recentBatches: this.#reader.recentBatches,
+      flusher: this.#flusher,
+      config: () => this.#config,
+      onWriteError: (error) => this.#onWriteError(error),
+    })
+    this.#claimFolder()
+    this.#markUnsynced()
+  }
+
+  /**
+   * Recovers what is in the folder; makes the folder when there is none.
+   * @throws DiskError naming the file; TopicIdMismatchError. Damage does not throw: see `corruption`
+   */
+  static open(options: LogOptions): Log {
+    const { disk, directory } = options
+    if (!disk.exists(directory)) disk.mkdir(directory)
+    const recovery =
+      options.recovery ??
+      recoverLog(disk, {
+        directory,
+        recoveryPoint: options.recoveryPoint,
+        cleanShutdown: options.cleanShutdown,
+        logStartOffset: options.logStartOffset ?? null,
+        indexIntervalBytes: options.config.indexIntervalBytes,
+        gapsAllowed: options.config.cleanupPolicy.includes('compact'),
+      })
+    const log = new Log(options, recovery)
+    reportRecovery(options.log, directory, recovery)
+    return log
+  }
+
+  /* ------------------------------------------------------------ what it is */
+
+  get config(): LogConfig {
+    return this.#config
+  }
+
+  get logStartOffset(): Offset {
+    return this.#logStartOffset
+  }
+
+  /** The next offset, counting what is staged. */
+  get logEndOffset(): Offset {
+    return Math.max(this.#segments.active.endOffset, this.#leastEndOffset) as Offset
+  }
+
+  /** Everything below is durable. */
+  get recoveryPoint(): Offset {
+    return this.#flusher.recoveryPoint
+  }
+
+  get sizeBytes(): number {
+    return this.#segments.sizeBytes
+  }
+
+  get segmentCount(): number {
+    return this.#segments.all.length
+  }
+
+  get leaderEpochs(): readonly EpochEntry[] {
+    return this.#epochs.entries
+  }
+
+  /** Why nothing can be appended any more: a write or a sync failed. Reading goes on. */
+  get failure(): DiskError | null {
+    return this.#failure
+  }
+
+  /** Damage found at opening or by a read; the log must not lead. `truncateTo` at or below it clears it. */
+  get corruption(): Corruption | null {
+    return this.#corruption
+  }
+
+  /* ------------------------------------------------------------ appending and flushing */
+
+  /**
+   * Stages validated batches as leader: stamps base offsets, epoch and, where the topic says so, the time, in place. They
+   * count in `logEndOffset` at once; the bytes must stay as they are until `writeStaged`.
+   * @throws DiskError when the log has failed or no segment can be started; CorruptLogError
+   */
+  append(batches: Buffer, leaderEpoch: LeaderEpoch): AppendInfo {
+    this.#assertAppendable()
+    return this.#appender.append(batches, leaderEpoch)
+  }
+
+  /** The same for a follower: offsets and epochs stay as the leader gave them, and must continue the log. */
+  appendAsFollower(batches: Buffer): AppendInfo {
+    this.#assertAppendable()
+    return this.#appender.appendAsFollower(batches)
+  }
+
+  /**
+   * Writes everything staged since the last call, in one system call as a rule.
+   * @throws DiskError naming the file: everything appended since the last call is void then, whether its own append threw
+   * or not. After ENOSPC the log can be appended to again; after any other error it can't
+   */
+  writeStaged(): void {
+    this.#appender.writeStaged()
+  }
+
+  /**
+   * Makes everything written before the call durable, with the names of new files and the epochs' checkpoint. Calls made
+   * while a flush runs share the next one.
+   * @param done gets null, or why the log must be taken for not flushed: it has failed then
+   */
+  flush(done: DiskDone): void {
+    assert(!this.#isClosed, `flush of closed log ${this.directory}`)
+    this.#flusher.request(done)
+  }
+
+  /** Starts a new segment when the active one began `segment.ms` ago by its first timestamp. @throws DiskError */
+  maybeRoll(nowWallMs: number): boolean {
+    const { active } = this.#segments
+    if (!this.#isSound || active.sizeBytes === 0) return false
+    const firstTimestamp = active.firstTimestamp()
+    if (firstTimestamp < 0 || nowWallMs - firstTimestamp <= this.#config.segmentMs) return false
+    this.#appender.roll()
+    return true
+  }
+
+  /* ------------------------------------------------------------ reading */
+
+  /** @throws DiskError naming the file */
+  read(options: ReadOptions): LogRead {
+    assert(!this.#isClosed, `read of closed log ${this.directory}`)
+    const damage = this.#corruption
+    const { logStartOffset, logEndOffset } = this
+    const isInRange = options.offset >= logStartOffset && options.offset <= logEndOffset
+    if (damage !== null && isInRange && options.offset >= damage.offset) return { kind: 'corrupt', corruption: damage }
+    const endOffset = Math.min(options.endOffset, this.#readableEnd()) as Offset
+    const read = this.#reader.read({ ...options, endOffset }, { logStartOffset, logEndOffset })
+    if (read.kind === 'corrupt') this.#onDamage(read.corruption)
+    return read
+  }
+
+  /** The first record at or after a time, below `endOffset`. @throws DiskError */
+  findByTimestamp(timestamp: TimestampMs, endOffset: Offset): OffsetAndTimestamp | null {
+    return findByTimestamp(this.#disk, this.#segments.all, timestamp, {
+      logStartOffset: this.#logStartOffset,
+      endOffset: Math.min(endOffset, this.#readableEnd()) as Offset,
+    })
+  }
+
+  /** The first record with the greatest timestamp of the log. @throws DiskError */
+  maxTimestamp(): OffsetAndTimestamp | null {
+    return findMaxTimestamp(this.#disk, this.#segments.all, {
+      logStartOffset: this.#logStartOffset,
+      endOffset: this.#readableEnd(),
+    })
+  }
+
+  /* ------------------------------------------------------------ epochs and truncation */
+
+  /** A leader's epoch begins at the log's end, before its first record; durable with the next flush. */
+  assignEpochStart(epoch: LeaderEpoch): void {
+    this.#epochs.assign(epoch, this.logEndOffset)
+  }
+
+  endOffsetForEpoch(epoch: LeaderEpoch): EpochEndOffset {
+    return this.#epochs.endOffsetFor(epoch, this.logEndOffset)
+  }
+
+  /**
+   * Drops every batch that ends at or behind `offset`. Below the recovery point this must be followed by a `flush` before
+   * the next append. A damaged log ends before the damage afterwards, and is sound again.
+   */
+  truncateTo(targetOffset: Offset): void {
+    this.#assertCuttable()
+    if (targetOffset >= this.logEndOffset && this.#corruption === null) return
+    const offset = Math.min(targetOffset, this.#corruption?.offset ?? Infinity) as Offset
+    if (offset < this.#logStartOffset) return this.truncateFullyAndStartAt(offset)
+    const removed = this.#segments.removeFrom(offset)
+    const { active } = this.#segments
+    active.unseal()
+    if (active.endOffset > offset) this.#cutActive(active, offset)
+    this.#reader.forgetPositions()
+    const { endOffset } = active
+    this.#epochs.truncateFromEnd(endOffset)
+    this.#clearDamage()
+    const wasDurable = endOffset < this.recoveryPoint
+    this.#flusher.onTruncated(endOffset)
+    const cutFiles = () => {
+      this.#unlinkSegments(removed)
+      this.#disk.truncate(active.file, active.writtenBytes)
+      this.#flusher.markSegment(active)
+    }
+    if (!wasDurable) return this.#orFail(cutFiles)
+    // A crash before the lower recovery point is durable must find the old bytes: they were durable.
+    this.#flusher.hold((done) => {
+      this.#options.checkpoints.persistRecoveryPoint(this, (error) => {
+        if (error === null) this.#orFail(cutFiles)
+        done(error)
+      })
+    })
+  }
+
+  /** Drops everything; the next offset is `offset`. To be followed by a `flush` before the next append. */
+  truncateFullyAndStartAt(offset: Offset): void {
+    this.#assertCuttable()
+    const fresh = Segment.create(this.#disk, this.directory, offset)
+    const removed = this.#segments.replaceAll(fresh)
+    this.#reader.forgetPositions()
+    this.#epochs.truncateFromEnd(0 as Offset)
+    this.#clearDamage()
+    const isForward = offset > this.#logStartOffset
+    this.#logStartOffset = offset
+    this.#flusher.onRestarted(offset)
+    this.#flusher.markSegment(fresh)
+    this.#flusher.markDirectory(this.directory)
+    this.#persistStartAndRecoveryPoint(isForward, () => this.#unlinkSegments(removed, offset))
+  }
+
+  /** In the order in which a crash in between leaves the old log or an empty one, never one that looks damaged. */
+  #persistStartAndRecoveryPoint(startFirst: boolean, then: () => void): void {
+    const { checkpoints } = this.#options
+    const persistStart = (done: DiskDone) => checkpoints.persistLogStartOffset(this, done)
+    const persistRecoveryPoint = (done: DiskDone) => checkpoints.persistRecoveryPoint(this, done)
+    const [first, second] = startFirst ? [persistStart, persistRecoveryPoint] : [persistRecoveryPoint, persistStart]
+    this.#flusher.hold((done) => {
+      first((error) => {
+        if (error !== null) return done(error)
+        second((secondError) => {
+          if (secondError === null) this.#orFail(then)
+          done(secondError)
+        })
+      })
+    })
+  }
+
+  /* ------------------------------------------------------------ the log's start */
+
+  /**
+   * Raises the log start offset (DeleteRecords, or a leader's), at once for readers.
+   * @param offset at most the high watermark
+   * @param done runs when a crash can't bring the old start back
+   */
+  advanceLogStart(offset: Offset, done?: DiskDone): void {
+    assert(offset <= this.logEndOffset, `log start ${offset} behind the log's end ${this.logEndOffset}`)
+    if (offset > this.#logStartOffset) this.#logStartOffset = offset
+    const { all } = this.#segments
+    const kept = all.findIndex((segment, index) => segment.endOffset > this.#logStartOffset || index === all.length - 1)
+    this.#dropFirst(kept, done)
+  }
+
+  /**
+   * Drops whole segments by time, size and log start offset, none above the high watermark, and unlinks those that were
+   * dropped `file.delete.delay.ms` ago. A log that failed or is damaged keeps everything.
+   * @returns segments dropped. @throws DiskError
+   */
+  applyRetention(nowWallMs: number, highWatermark: Offset): number {
+    if (!this.#isSound || this.#flusher.isHeld) return 0
+    this.#dropped.purge(this.#options.clock.monoMs())
+    const limits = { config: this.#config, nowWallMs, highWatermark, logStartOffset: this.#logStartOffset }
+    const count = countDeletable(this.#segments.all, limits)
+    if (count === 0 && this.#dropped.waiting.length === 0) return 0
+    if (count === this.#segments.all.length) this.#appender.roll()
+    const start = this.#segments.all[count]!.baseOffset
+    if (start > this.#logStartOffset) this.#logStartOffset = start
+    this.#dropFirst(count)
+    return count
+  }
+
+  updateConfig(config: LogConfig): void {
+    this.#config = config
+  }
+
+  /* ------------------------------------------------------------ the end */
+
+  /**
+   * Flushes, writes the indexes and closes all files. Nothing else may be called afterwards.
+   * @param done gets why the log can't count as cleanly closed, or null
+   */
+  close(done: DiskDone): void {
+    assert(!this.#isClosed && !this.#appender.hasStaged, `close of log ${this.directory} in use`)
+    const finish = (error: DiskError | null) => this.#closeFiles(error, done)
+    this.#flusher.request((error) => {
+      if (error !== null) return finish(error)
+      const { active } = this.#segments
+      step(finish, () => {
+        active.persistIndexes()
+        active.offsetIndex.file.sync((indexError) => {
+          if (indexError !== null) return finish(indexError)
+          step(finish, () => active.timeIndex.file.sync(finish))
+        })
+      })
+    })
+    this.#isClosed = true
+  }
+
+  /**
+   * Closes the log and gives its folder the name of one to be deleted; flushes that wait get an error. The files are
+   * still there.
+   * @returns the folder's new path. @throws DiskError
+   */
+  remove(): string {
+    this.#isClosed = true
+    this.#flusher.fail(new DiskError('ECANCELED', this.directory, 'flush removed log'))
+    for (const segment of this.#segments.all) segment.close()
+    const topicIdHex = Buffer.from(this.topicId, 'base64url').toString('hex')
+    const path = deletedFolderPath(this.directory, topicIdHex)
+    this.#disk.rename(this.directory, path)
+    return path
+  }
+
+  /* ------------------------------------------------------------ inside */
+
+  get #isSound(): boolean {
+    return !this.#isClosed && this.#failure === null && this.#corruption === null
+  }
+
+  #readableEnd(): Offset {
+    const { writtenEndOffset } = this.#segments.active
+    return this.#corruption === null ? writtenEndOffset : this.#corruption.offset
+  }
+
+  #assertAppendable(): void {
+    assert(!this.#isClosed, `append to closed log ${this.directory}`)
+    if (this.#failure !== null) throw this.#failure
+    if (this.#corruption !== null) throw new CorruptLogError(this.#corruption)
+    assert(!this.#flusher.isHeld, `append to ${this.directory} before the truncation was flushed`)
+  }
+
+  #assertCuttable(): void {
+    assert(!this.#isClosed && !this.#appender.hasStaged, `truncation of log ${this.directory} in use`)
+    assert(!this.#flusher.isHeld, `truncation of ${this.directory} before the last one was flushed`)
+    if (this.#failure !== null) throw this.#failure
+  }
+
+  /** The folder says whose it is; one without a word is new, or was cut off before its first flush. */
+  #claimFolder(): void {
+    const { topicId } = this.#options
+    const found = readPartitionMetadata(this.#disk, this.directory)
+    if (found !== null && found !== topicId) throw new TopicIdMismatchError(this.directory, found, topicId)
+    if (found === null) this.#flusher.markFile(writePartitionMetadata(this.#disk, this.directory, topicId))
+  }
+
+  /** After anything but a clean stop, what is there may only be in memory: names, and bytes above the recovery point. */
+  #markUnsynced(): void {
+    this.#flusher.markDirectory(this.directory)
+    this.#flusher.markDirectory(parentOf(this.directory))
+    if (this.#options.cleanShutdown) return
+    for (const segment of this.#segments.all) {
+      if (segment.endOffset > this.recoveryPoint) this.#flusher.markSegment(segment)
+    }
+    this.#flusher.markSegment(this.#segments.active)
+  }
+
+  #cutActive(active: Segment, offset: Offset): void {
+    const { problem } = replaySegment(active, {
+      disk: this.#disk,
+      pool: new BufferPool({ maxPooledBytes: SCAN_POOL_BYTES }),
+      indexIntervalBytes: this.#config.indexIntervalBytes,
+      indexes: 'distrust',
+      indexesBelow: offset,
+      verifyFrom: Infinity,
+      stopOffset: offset,
+      gapsAllowed: true,
+      fileBytes: active.writtenBytes,
+    })
+    if (problem === null) return
+    const { logPath, endOffset } = active
+    this.#options.log.error({ file: logPath, endOffset, problem }, 'damage found while truncating: the log ends before it')
+  }
+
+  /** Takes segments out at the start; their files go once the start is durable. */
+  #dropFirst(count: number, done: DiskDone = () => undefined): void {
+    if (count > 0) {
+      const dropped = this.#segments.removeFirst(count)
+      for (const segment of dropped) this.#flusher.forgetSegment(segment)
+      this.#dropped.add(dropped)
+      this.#reader.forgetPositions()
+    }
+    this.#epochs.truncateFromStart(this.#logStartOffset)
+    const renameable = [...this.#dropped.waiting]
+    this.#options.checkpoints.persistLogStartOffset(this, (error) => {
+      if (error !== null) this.#options.log.error({ error }, 'the log start offset was not written: segments stay')
+      else if (!this.#isClosed) this.#orFail(() => this.#renameDropped(renameable))
+      done(error)
+    })
+  }
+
+  #renameDropped(segments: readonly Segment[]): void {
+    this.#dropped.rename(segments, this.#options.clock.monoMs() + this.#config.fileDeleteDelayMs)
+    this.#flusher.markDirectory(this.directory)
+  }
+
+  /** Last first, so that a crash in between leaves no gap. */
+  #unlinkSegments(segments: readonly Segment[], keptBase?: Offset): void {
+    for (const segment of segments.toReversed()) {
+      this.#flusher.forgetSegment(segment)
+      segment.close()
+      if (segment.baseOffset === keptBase) continue
+      for (const suffix of [FileSuffix.log, FileSuffix.offsetIndex, FileSuffix.timeIndex]) {
+        if (this.#disk.exists(segment.path + suffix)) this.#disk.unlink(segment.path + suffix)
+      }
+    }
+    this.#flusher.markDirectory(this.directory)
+  }
+
+  /** For changes of files that nobody waits for: an error makes the log fail. */
+  #orFail(change: () => void): void {
+    const error = diskErrorOf(change)
+    if (error !== null) this.#flusher.fail(error)
+  }
+
+  #onWriteError(error: DiskError): void {
+    if (isOutOfSpace(error) && !(error instanceof DirtyTailError)) {
+      this.#options.log.error({ error, directory: this.directory }, 'no space left for the log')
+    } else {
+      this.#flusher.fail(error)
+    }
+  }
+
+  #onFailure(error: DiskError): void {
+    this.#failure = error
+    if (this.#isClosed) return
+    this.#options.log.error({ error, directory: this.directory }, 'the disk failed: the log takes no more appends')
+  }
+
+  #onDamage(corruption: Corruption): void {
+    if (this.#corruption !== null && this.#corruption.offset <= corruption.offset) return
+    this.#leastEndOffset = this.logEndOffset
+    this.#corruption = corruption
+    this.#options.log.error({ ...corruption }, 'the log is damaged: it takes no appends and is not read from there on')
+  }
+
+  #clearDamage(): void {
+    this.#corruption = null
+    this.#leastEndOffset = NO_OFFSET
+  }
+
+  #closeFiles(error: DiskError | null, done: DiskDone): void {
+    const closeError = diskErrorOf(() => {
+      for (const segment of this.#segments.all) segment.close()
+    })
+    done(error ?? closeError)
+  }
+}
+
+function openSegments(disk: Disk, directory: string, { segments, logStartOffset }: RecoveryReport): Segment[] {
+  // Even where data is missing, so that it stays missing: the next start finds the same.
+  if (segments.length === 0) return [Segment.create(disk, directory, logStartOffset)]
+  const opened = segments.map((state) => Segment.open(disk, directory, state.baseOffset, state))
+  for (const segment of opened.slice(0, -1)) segment.close()
+  opened.at(-1)!.unseal()
+  return opened
+}
+
+function reportRecovery(logger: Logger, directory: string, recovery: RecoveryReport): void {
+  const { corruption, cutBytes, cutReason, rebuiltIndexes, clearedFiles, scannedBytes, logEndOffset } = recovery
+  if (corruption !== null) logger.error({ ...corruption }, 'the log is damaged below its recovery point')
+  if (cutReason !== null) logger.warn({ directory, cutBytes, cutReason, logEndOffset }, 'a torn tail was cut')
+  if (rebuiltIndexes.length > 0) logger.info({ directory, rebuiltIndexes }, 'indexes were rebuilt')
+  if (clearedFiles.length > 0) logger.info({ directory, clearedFiles }, 'leftover files were cleared')
+  if (scannedBytes > 0) logger.debug({ directory, scannedBytes, logEndOffset }, 'log recovered')
+}

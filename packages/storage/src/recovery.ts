@@ -1,0 +1,237 @@
+/**
+ * What a partition's folder holds after a stop, clean or not, brought to a state that can be appended to.
+ *
+ * A bad batch at or above the recovery point is a torn tail, and cut with everything behind it; one below it is damage
+ * to durable data: nothing is changed, the report says where. Checksums are compared above the recovery point only;
+ * below it, headers behind the last index entry of each segment show that its end is there.
+ * Must not know: open logs, replicas. Runs inline or in the maintenance pool (`recover-segments-job.ts`).
+ */
+import { assert, BufferPool } from '@millrace/base'
+import type { Disk, Offset } from '@millrace/base'
+import type { RecordBatchView } from '@millrace/record'
+import type { Corruption } from './corruption.ts'
+import { FileSuffix, LEADER_EPOCH_CHECKPOINT, segmentFileName } from './file-name.ts'
+import { LeaderEpochCache } from './leader-epoch-cache.ts'
+import type { EpochEntry } from './leader-epoch-cache.ts'
+import { clearLeftovers } from './leftover-file.ts'
+import { replaySegment } from './segment-replay.ts'
+import { Segment } from './segment.ts'
+import type { SegmentState } from './segment.ts'
+import { readFile } from './transfer.ts'
+
+export interface RecoveryInput {
+  /** `DIR/<topic>-<partition>` */
+  readonly directory: string
+  /** Everything below it was durable. */
+  readonly recoveryPoint: Offset
+  /** Everything was durable. */
+  readonly cleanShutdown: boolean
+  /** As checkpointed; null: never, the log starts with its first segment. */
+  readonly logStartOffset: Offset | null
+  readonly indexIntervalBytes: number
+  /** Compacted topics have gaps between offsets. */
+  readonly gapsAllowed: boolean
+}
+
+export interface RecoveryReport {
+  /** In order; the last one is active. Empty: a segment at `logEndOffset` is to be made. */
+  readonly segments: readonly SegmentState[]
+  readonly logStartOffset: Offset
+  readonly logEndOffset: Offset
+  readonly epochs: readonly EpochEntry[]
+  readonly corruption: Corruption | null
+  /** Bytes looked at. */
+  readonly scannedBytes: number
+  /** Bytes of torn tail that were cut. */
+  readonly cutBytes: number
+  /** Why the tail was cut; null when it was not. */
+  readonly cutReason: string | null
+  /** Names of leftover files that were removed or renamed. */
+  readonly clearedFiles: readonly string[]
+  /** Base offsets of segments whose indexes were made anew. */
+  readonly rebuiltIndexes: readonly Offset[]
+}
+
+/** Most memory that a recovery keeps between reads. */
+const POOLED_BYTES_MAX = 4 * 2 ** 20
+
+/** Throws a `DiskError` naming the file when the disk fails. */
+export function recoverLog(disk: Disk, input: RecoveryInput): RecoveryReport {
+  return new Recovery(disk, input).run()
+}
+
+class Recovery {
+  readonly #disk: Disk
+  readonly #input: RecoveryInput
+  readonly #pool = new BufferPool({ maxPooledBytes: POOLED_BYTES_MAX })
+  readonly #segments: SegmentState[] = []
+  readonly #rebuiltIndexes: Offset[] = []
+  /** Null when the checkpoint is missing or damaged: every batch is looked at then. */
+  readonly #savedEpochs: LeaderEpochCache | null
+  readonly #epochs: LeaderEpochCache
+  #corruption: Corruption | null = null
+  #cutReason: string | null = null
+  #scannedBytes = 0
+  #cutBytes = 0
+
+  constructor(disk: Disk, input: RecoveryInput) {
+    this.#disk = disk
+    this.#input = input
+    const epochBytes = readFile(disk, `${input.directory}/${LEADER_EPOCH_CHECKPOINT}`)
+    const savedEpochs = epochBytes === null ? null : LeaderEpochCache.parse(epochBytes)
+    this.#savedEpochs = savedEpochs === null ? null : new LeaderEpochCache(savedEpochs)
+    this.#epochs = new LeaderEpochCache(savedEpochs ?? [])
+  }
+
+  run(): RecoveryReport {
+    const { logStartOffset, directory } = this.#input
+    const { segments: bases, cleared } = clearLeftovers(this.#disk, directory, this.#pool)
+    const firstBase = bases[0] ?? null
+    if (logStartOffset !== null && firstBase !== null && firstBase > logStartOffset) {
+      this.#reportDamage(firstBase, 0, logStartOffset, `the segments from offset ${logStartOffset} on are missing`)
+    }
+    for (let index = 0; index < bases.length; index++) {
+      const cut = this.#recoverSegment(bases, index)
+      if (cut) {
+        this.#removeSegments(bases.slice(index + 1))
+        break
+      }
+    }
+    return this.#report(cleared)
+  }
+
+  #report(clearedFiles: string[]): RecoveryReport {
+    const { recoveryPoint } = this.#input
+    const foundStart = this.#segments[0]?.baseOffset ?? (0 as Offset)
+    const logStartOffset = this.#input.logStartOffset ?? foundStart
+    const foundEnd = this.#segments.at(-1)?.endOffset ?? (0 as Offset)
+    if (foundEnd < recoveryPoint && logStartOffset < recoveryPoint) {
+      const last = this.#segments.at(-1)
+      const reason = `it ends at offset ${foundEnd}, but everything below ${recoveryPoint} was durable`
+      this.#reportDamage(last?.baseOffset ?? logStartOffset, last?.sizeBytes ?? 0, foundEnd, reason)
+    }
+    // Dropping the last segments needs no record of its own: a log that ends below its start is empty.
+    if (foundEnd < logStartOffset && this.#corruption === null) {
+      this.#removeSegments(this.#segments.splice(0).map(({ baseOffset }) => baseOffset))
+    }
+    const logEndOffset = Math.max(foundEnd, logStartOffset, this.#corruption === null ? 0 : recoveryPoint) as Offset
+    // An entry at the log's end is a leader's that had not written yet.
+    this.#epochs.truncateFromEnd((logEndOffset + 1) as Offset)
+    this.#epochs.truncateFromStart(logStartOffset)
+    return {
+      segments: this.#segments,
+      logStartOffset,
+      logEndOffset,
+      epochs: this.#epochs.entries,
+      corruption: this.#corruption,
+      scannedBytes: this.#scannedBytes,
+      cutBytes: this.#cutBytes,
+      cutReason: this.#cutReason,
+      clearedFiles,
+      rebuiltIndexes: this.#rebuiltIndexes,
+    }
+  }
+
+  /** @returns whether the log was cut here: nothing behind it counts */
+  #recoverSegment(bases: readonly Offset[], index: number): boolean {
+    const baseOffset = bases[index]!
+    const nextBase = bases[index + 1] ?? null
+    const previous = this.#segments.at(-1)
+    if (previous !== undefined && this.#corruption === null) {
+      const gap = this.#gapProblem(previous.endOffset, baseOffset)
+      if (gap !== null && this.#isTorn(previous.endOffset)) {
+        this.#cutReason = gap
+        this.#cutBytes += this.#removeSegments([baseOffset])
+        return true
+      }
+      if (gap !== null) this.#reportDamage(previous.baseOffset, previous.sizeBytes, previous.endOffset, gap)
+    }
+    const segment = Segment.open(this.#disk, this.#input.directory, baseOffset)
+    try {
+      const fileBytes = this.#disk.size(segment.file)
+      const problem = this.#replay(segment, nextBase, fileBytes)
+      const cut = problem !== null && this.#corruption === null && this.#isTorn(segment.endOffset)
+      if (cut) {
+        this.#cutReason = `${problem} at byte ${segment.sizeBytes} of ${segment.logPath}`
+        this.#cutBytes += fileBytes - segment.sizeBytes
+        this.#disk.truncate(segment.file, segment.sizeBytes)
+      } else if (problem !== null && this.#corruption === null) {
+        this.#reportDamage(baseOffset, segment.sizeBytes, segment.endOffset, problem)
+      }
+      if (segment.offsetIndex.file.inMemory) segment.persistIndexes()
+      this.#segments.push(segment.state)
+      return cut
+    } finally {
+      segment.close()
+    }
+  }
+
+  #replay(segment: Segment, nextBase: Offset | null, fileBytes: number): string | null {
+    const { cleanShutdown, recoveryPoint, indexIntervalBytes, gapsAllowed } = this.#input
+    const allDurable = cleanShutdown || (nextBase !== null && nextBase <= recoveryPoint)
+    const indexes = this.#savedEpochs === null ? 'rebuild' : allDurable ? 'trust' : 'distrust'
+    const replay = replaySegment(segment, {
+      disk: this.#disk,
+      pool: this.#pool,
+      indexIntervalBytes,
+      gapsAllowed,
+      fileBytes,
+      indexes,
+      indexesBelow: allDurable ? Infinity : recoveryPoint,
+      verifyFrom: cleanShutdown ? Infinity : recoveryPoint,
+      stopOffset: Infinity,
+      onBatch: (batch) => this.#observeEpoch(batch),
+    })
+    this.#scannedBytes += replay.scannedBytes
+    if (replay.indexesRebuilt && fileBytes > indexIntervalBytes) this.#rebuiltIndexes.push(segment.baseOffset)
+    return replay.problem
+  }
+
+  /**
+   * Above the recovery point, an epoch that goes back is the tail of a log that was truncated and written anew, of
+   * which only some writes survived; the batch is whole, but not of this log.
+   */
+  #observeEpoch(batch: RecordBatchView): string | null {
+    const { partitionLeaderEpoch: epoch, baseOffset } = batch
+    const isAbove = !this.#input.cleanShutdown && baseOffset >= this.#input.recoveryPoint
+    if (isAbove && epoch >= 0 && epoch < this.#latestEpochBelow(baseOffset)) return `leader epoch ${epoch} goes back`
+    if (isAbove || this.#savedEpochs === null) this.#epochs.assign(epoch, baseOffset)
+    return null
+  }
+
+  #latestEpochBelow(offset: Offset): number {
+    return this.#epochs.entries.findLast(({ startOffset }) => startOffset <= offset)?.epoch ?? -1
+  }
+
+  #gapProblem(expected: Offset, baseOffset: Offset): string | null {
+    if (baseOffset < expected) return `the next segment goes back to offset ${baseOffset}`
+    if (baseOffset === expected || this.#input.gapsAllowed) return null
+    return `offsets ${expected} to ${baseOffset - 1} are missing before the next segment`
+  }
+
+  #isTorn(offset: Offset): boolean {
+    return !this.#input.cleanShutdown && offset >= this.#input.recoveryPoint
+  }
+
+  #reportDamage(baseOffset: Offset, position: number, offset: Offset, reason: string): void {
+    if (this.#corruption !== null) return
+    const path = `${this.#input.directory}/${segmentFileName(baseOffset, FileSuffix.log)}`
+    this.#corruption = { path, position, offset, reason }
+  }
+
+  /** Last first: a stop in between leaves a shorter log, not one with a gap. @returns bytes of log removed */
+  #removeSegments(bases: readonly Offset[]): number {
+    let removedBytes = 0
+    for (const baseOffset of bases.toReversed()) {
+      assert(this.#corruption === null, 'a damaged log is left as it is')
+      const segment = Segment.open(this.#disk, this.#input.directory, baseOffset)
+      removedBytes += this.#disk.size(segment.file)
+      segment.close()
+      for (const suffix of [FileSuffix.log, FileSuffix.offsetIndex, FileSuffix.timeIndex]) {
+        const path = segment.path + suffix
+        if (this.#disk.exists(path)) this.#disk.unlink(path)
+      }
+    }
+    return removedBytes
+  }
+}
