@@ -5,7 +5,10 @@ const conditions = ['source']
 export default defineConfig({
   resolve: { conditions: [...conditions, 'module', 'node', 'development|production'] },
   ssr: {
-    resolve: { conditions: [...conditions, 'module', 'node', 'development|production'], externalConditions: conditions },
+    resolve: {
+      conditions: [...conditions, 'module', 'node', 'development|production'],
+      externalConditions: conditions,
+    },
   },
   test: {
     pool: 'forks',

@@ -1,1 +1,19 @@
-console.log('millrace')
+#!/usr/bin/env node
+/** Entry of the command line: answers `--version` itself, leaves everything else to the program. */
+import { versionLine } from './version.ts'
+
+const argv = process.argv.slice(2)
+
+// A reader that has seen enough (`millrace consume … | head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+if (argv.length === 1 && argv[0] === '--version') {
+  process.stdout.write(versionLine('text') + '\n')
+} else {
+  const { runProgram } = await import('./program.ts')
+  const exitCode = await runProgram(argv)
+  if (exitCode !== 0) process.exitCode = exitCode
+}

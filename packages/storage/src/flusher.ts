@@ -46,7 +46,6 @@ export class Flusher {
   #failure: DiskError | null = null
   /** Writes of others that must be durable before any flush counts. */
   #holds = 0
-  #holdWaiters: DiskDone[] = []
 
   constructor(options: FlusherOptions) {
     this.#options = options
@@ -84,7 +83,7 @@ export class Flusher {
     const failure = this.#failure
     if (failure !== null) return queueMicrotask(() => done(failure))
     this.#waiting.push(done)
-    if (!this.#running) this.#startRound()
+    this.#maybeStartRound()
   }
 
   /** The log was cut at `endOffset`: what a running round syncs may be bytes that are gone. */
@@ -99,16 +98,13 @@ export class Flusher {
     this.#recoveryPoint = offset
   }
 
-  /** Until `run` calls back, no flush is done. */
+  /** No round starts until `run` calls back; what it changed before that is part of the next. */
   hold(run: (done: DiskDone) => void): void {
     this.#holds++
     run((error) => {
       this.#holds--
       if (error !== null) this.fail(error)
-      if (this.#holds > 0) return
-      const waiters = this.#holdWaiters
-      this.#holdWaiters = []
-      for (const waiter of waiters) waiter(error)
+      this.#maybeStartRound()
     })
   }
 
@@ -118,6 +114,10 @@ export class Flusher {
     this.#failure = error
     this.#options.onFailure(error)
     if (!this.#running) this.#serve(this.#takeWaiting(), error)
+  }
+
+  #maybeStartRound(): void {
+    if (!this.#running && this.#holds === 0 && this.#waiting.length > 0 && this.#failure === null) this.#startRound()
   }
 
   #startRound(): void {
@@ -149,7 +149,6 @@ export class Flusher {
     for (const segment of this.#dirtySegments) this.#addSegmentSteps(segment, steps)
     for (const path of this.#dirtyFiles) steps.push((done) => syncPath(disk, path, done))
     for (const path of this.#dirtyDirectories) steps.push((done) => disk.syncDir(path, done))
-    if (this.#holds > 0) steps.push((done) => void this.#holdWaiters.push(done))
     if (epochs.version !== this.#savedEpochsVersion) {
       steps.push((done) => replaceFile(disk, directory, LEADER_EPOCH_CHECKPOINT, epochs.format(), done))
     }
@@ -187,7 +186,7 @@ export class Flusher {
     }
     if (generation === this.#generation) this.#serve(waiters, null)
     else this.#waiting.unshift(...waiters)
-    if (this.#waiting.length > 0 && !this.#running) this.#startRound()
+    this.#maybeStartRound()
   }
 
   #takeWaiting(): DiskDone[] {

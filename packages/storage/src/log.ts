@@ -10,6 +10,7 @@
  */
 import { assert, BufferPool, DiskError, NO_OFFSET } from '@millrace/base'
 import type { Clock, Disk, LeaderEpoch, Log as Logger, Offset, TimestampMs, Uuid } from '@millrace/base'
+import { RecordBatchView } from '@millrace/record'
 import { CorruptLogError } from './corruption.ts'
 import type { Corruption } from './corruption.ts'
 import { diskErrorOf, step } from './disk-step.ts'
@@ -287,6 +288,7 @@ export class Log {
     if (targetOffset >= this.logEndOffset && this.#corruption === null) return
     const offset = Math.min(targetOffset, this.#corruption?.offset ?? Infinity) as Offset
     if (offset < this.#logStartOffset) return this.truncateFullyAndStartAt(offset)
+    if (this.#cutsBatchOfStart(offset)) return this.truncateFullyAndStartAt(this.#logStartOffset)
     const removed = this.#segments.removeFrom(offset)
     const { active } = this.#segments
     active.unseal()
@@ -391,11 +393,13 @@ export class Log {
   close(done: DiskDone): void {
     assert(!this.#isClosed && !this.#appender.hasStaged, `close of log ${this.directory} in use`)
     const finish = (error: DiskError | null) => this.#closeFiles(error, done)
+    const { active } = this.#segments
+    // Before the flush, which makes the names of index files durable that are made here.
+    if (this.#failure === null) this.#orFail(() => active.persistIndexes())
+    this.#flusher.markDirectory(this.directory)
     this.#flusher.request((error) => {
       if (error !== null) return finish(error)
-      const { active } = this.#segments
       step(finish, () => {
-        active.persistIndexes()
         active.offsetIndex.file.sync((indexError) => {
           if (indexError !== null) return finish(indexError)
           step(finish, () => active.timeIndex.file.sync(finish))
@@ -461,6 +465,18 @@ export class Log {
       if (segment.endOffset > this.recoveryPoint) this.#flusher.markSegment(segment)
     }
     this.#flusher.markSegment(this.#segments.active)
+  }
+
+  /** The log start lies inside a batch that goes: what is left would end below it. */
+  #cutsBatchOfStart(offset: Offset): boolean {
+    const { logStartOffset, logEndOffset } = this
+    const limits = { offset: logStartOffset, endOffset: this.#readableEnd(), maxBytes: 1, atLeastOneBatch: true }
+    const pool = new BufferPool({ maxPooledBytes: 0 })
+    const read = this.#reader.read({ ...limits, pool }, { logStartOffset, logEndOffset })
+    if (read.kind !== 'ok' || read.records.length === 0) return false
+    const { baseOffset, lastOffset } = new RecordBatchView(read.records)
+    read.release()
+    return baseOffset < logStartOffset && lastOffset >= offset
   }
 
   #cutActive(active: Segment, offset: Offset): void {

@@ -85,7 +85,11 @@ class Recovery {
 
   run(): RecoveryReport {
     const { logStartOffset, directory } = this.#input
-    const { segments: bases, cleared } = clearLeftovers(this.#disk, directory, this.#pool)
+    const { segments, cleared } = clearLeftovers(this.#disk, directory, this.#pool)
+    // Dropped before the stop, but still there: they need not even be sound.
+    const kept = segments.findLastIndex((base) => base <= (logStartOffset ?? 0))
+    const bases = segments.slice(Math.max(0, kept))
+    this.#removeSegments(segments.slice(0, Math.max(0, kept)))
     const firstBase = bases[0] ?? null
     if (logStartOffset !== null && firstBase !== null && firstBase > logStartOffset) {
       this.#reportDamage(firstBase, 0, logStartOffset, `the segments from offset ${logStartOffset} on are missing`)

@@ -25,7 +25,7 @@ class Run {
   readonly #config: typeof SMALL
   #directory!: LogDirectory
   #log!: Log
-  /** What the log should hold, from its start. */
+  /** What the log should hold, and what lies below its start: a power cut may bring that back while it is not durable. */
   #batches: ModelBatch[] = []
   /** What it held before truncations that may not be durable. */
   #olderBatches: ModelBatch[][] = []
@@ -82,7 +82,7 @@ class Run {
   }
 
   get #end(): number {
-    return (this.#batches.at(-1)?.lastOffset ?? this.#log.logStartOffset - 1) + 1
+    return Math.max((this.#batches.at(-1)?.lastOffset ?? -1) + 1, this.#log.logStartOffset)
   }
 
   #flush(): void {
@@ -120,7 +120,6 @@ class Run {
       expect(error).toBeNull()
       if (truncations === this.#truncations) this.#durableStart = Math.max(this.#durableStart, start)
     })
-    this.#dropBelowStart()
     if (this.#rng.below(2) === 0) this.#disk.settle()
   }
 
@@ -129,12 +128,6 @@ class Run {
     this.#clock.monoNow += this.#rng.below(2) * 100_000
     this.#log.applyRetention(0, offset(this.#ackedEnd))
     this.#log.updateConfig(this.#config)
-    this.#dropBelowStart()
-  }
-
-  #dropBelowStart(): void {
-    this.#batches = this.#batches.filter(({ lastOffset }) => lastOffset >= this.#log.logStartOffset)
-    if (this.#batches.length === 0) this.#ackedEnd = Math.max(this.#ackedEnd, this.#log.logStartOffset)
   }
 
   #crash(): void {
@@ -148,6 +141,7 @@ class Run {
     expect(this.#log.logEndOffset).toBeGreaterThanOrEqual(this.#ackedEnd)
     const found = this.#found()
     const isPrefix = [this.#batches, ...this.#olderBatches].some((version) => isPrefixOf(found, version))
+    if (!isPrefix) console.log(JSON.stringify([found, this.#batches, this.#olderBatches].map((v: any) => v.map((x: any) => Array.isArray(x) ? x.map((y) => [y.baseOffset, y.crc % 1000]) : [x.baseOffset, x.crc % 1000]))), this.#logger.lines)
     expect(isPrefix, `after a power cut (${mode}) the log is a prefix of what was written`).toBe(true)
     const acked = this.#batches.filter(({ lastOffset }) => lastOffset < this.#ackedEnd && lastOffset >= this.#log.logStartOffset)
     expect(found.filter(({ lastOffset }) => lastOffset < this.#ackedEnd)).toEqual(acked)
@@ -165,7 +159,7 @@ class Run {
     expect(this.#directory.cleanShutdown).toBe(true)
     expect(this.#log.recoveryPoint).toBe(this.#log.logEndOffset)
     const found = this.#found()
-    expect(found).toEqual(this.#batches)
+    expect(found).toEqual(this.#batches.filter(({ lastOffset }) => lastOffset >= this.#log.logStartOffset))
     this.#adopt(found)
     this.#ackedEnd = this.#end
   }

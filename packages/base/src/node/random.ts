@@ -1,17 +1,16 @@
-import { randomBytes } from 'node:crypto'
 import type { Entropy, Rng } from '../env.ts'
 import { seededRng } from '../seeded-rng.ts'
+
+// Web Crypto's global instead of `node:crypto`: it is loaded when it is used, not when this module is imported.
 
 /** Bytes from the operating system's generator. */
 export const nodeEntropy: Entropy = {
   bytes(length) {
-    const bytes = new Uint8Array(length)
-    bytes.set(randomBytes(length))
-    return bytes
+    return crypto.getRandomValues(new Uint8Array(length))
   },
 }
 
 /** A stream of its own for each caller, seeded from the operating system. */
 export function nodeRng(): Rng {
-  return seededRng(randomBytes(4).readUInt32LE())
+  return seededRng(crypto.getRandomValues(new Uint32Array(1))[0]!)
 }

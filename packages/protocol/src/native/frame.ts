@@ -8,7 +8,6 @@
  * Kafka's wire, but every field travels in all of them. Decoders take a frame without its four length bytes, encoders
  * return chunks that start with them.
  */
-import { Packr, RESERVE_START_SPACE, Unpackr } from 'msgpackr'
 import {
   apiNameOf,
   apiOf,
@@ -22,12 +21,10 @@ import type { BadRequest, CorruptFrame, DecodedRequest, DecodedResponse, Request
 import { includesVersion } from '../schema/version-range.ts'
 import { nativeCodec } from './codec.ts'
 import { checkHeader, peekInteger } from './header-check.ts'
+import { msgpack } from './msgpack.ts'
 import type { Attachments } from './struct-packer.ts'
 import { AttachmentReader } from './struct-unpacker.ts'
 import { valueCheck } from './value-check.ts'
-
-const packr = new Packr({ useRecords: false })
-const unpackr = new Unpackr({ useRecords: false })
 
 const FRAME_LENGTH_BYTES = 4
 const HEADER_LENGTH_BYTES = 2
@@ -111,6 +108,7 @@ export function nativeCorrelationId(frame: Buffer): number | null {
 
 function packFrame(header: readonly unknown[], attachments: Attachments): Uint8Array[] {
   const reserved = FRAME_LENGTH_BYTES + HEADER_LENGTH_BYTES
+  const { packr, RESERVE_START_SPACE } = msgpack()
   const packed = packr.pack(header, RESERVE_START_SPACE | reserved)
   const headerBytes = packed.length - reserved
   const chunks: Uint8Array[] = [packed]
@@ -145,7 +143,7 @@ interface UnpackedFrame {
 function unpackFrame(frame: Buffer): UnpackedFrame {
   const { start, end } = headerBounds(frame)
   checkHeader(frame, start, end)
-  const values: unknown = unpackr.unpack(frame, { start, end })
+  const values: unknown = msgpack().unpackr.unpack(frame, { start, end })
   if (!Array.isArray(values)) throw new DecodeError('the header is not an array')
   const apiKey: unknown = values[0]
   const version: unknown = values[1]

@@ -1,0 +1,162 @@
+/**
+ * One pass over the partitions of a fetch request: what can be read now, within the request's limits.
+ *
+ * Owns: the pooled memory of the records read, until `release`. Must not know: waiting, connections.
+ */
+import { NO_OFFSET, ZERO_UUID } from '@millrace/base'
+import type { BufferPool, LeaderEpoch, Offset } from '@millrace/base'
+import { ErrorCode } from '@millrace/protocol'
+import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
+import type { Partition } from '../partition/partition.ts'
+import { ledPartition } from '../topics/topic-table.ts'
+import type { TopicEntry, TopicTable } from '../topics/topic-table.ts'
+import { leaderEpochError } from './leader-epoch-check.ts'
+
+type FetchRequest = RequestOf<'Fetch'>
+type PartitionRequest = FetchRequest['topics'][number]['partitions'][number]
+type TopicResponse = ResponseInputOf<'Fetch'>['responses'][number]
+type PartitionResponse = TopicResponse['partitions'][number]
+
+export interface FetchReadSurroundings {
+  readonly topics: TopicTable
+  readonly pool: BufferPool
+  /** Upper bound of the records in one response, whatever the client asks for. */
+  readonly fetchResponseBytesMax: number
+}
+
+const NO_RECORDS = Buffer.alloc(0)
+const READ_COMMITTED = 1
+
+export class FetchRead {
+  /** In the order of the request. */
+  readonly responses: readonly TopicResponse[]
+  /** Partitions that may bring more. */
+  readonly partitions: Partition[] = []
+  /** Bytes of records read. */
+  bytes = 0
+  /** A partition has something to say that no more records will change. */
+  mustAnswer: boolean
+
+  readonly #surroundings: FetchReadSurroundings
+  readonly #committedOnly: boolean
+  readonly #isReplica: boolean
+  readonly #reads: { release(): void }[] = []
+  #bytesLeft: number
+
+  constructor(request: FetchRequest, rotation: number, surroundings: FetchReadSurroundings) {
+    this.#surroundings = surroundings
+    this.#committedOnly = request.isolationLevel === READ_COMMITTED
+    this.#isReplica = request.replicaId >= 0 || request.replicaState.replicaId >= 0
+    this.#bytesLeft = Math.min(request.maxBytes, surroundings.fetchResponseBytesMax)
+    this.mustAnswer = request.topics.length === 0
+    this.responses = this.#readTopics(request.topics, rotation)
+  }
+
+  /** Gives the memory of the records back. */
+  release(): void {
+    for (const read of this.#reads) read.release()
+    this.#reads.length = 0
+  }
+
+  /** Reads in rotated order, answers in the request's. */
+  #readTopics(topics: FetchRequest['topics'], rotation: number): TopicResponse[] {
+    const first = rotation % Math.max(1, topics.length)
+    const responses: TopicResponse[] = topics.map(({ topic, topicId }) => ({ topic, topicId, partitions: [] }))
+    for (let step = 0; step < topics.length; step++) {
+      const position = (first + step) % topics.length
+      const { topic, topicId, partitions } = topics[position]!
+      const entry = this.#surroundings.topics.find(topic, topicId)
+      const unknown = topicId === ZERO_UUID ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.UNKNOWN_TOPIC_ID
+      responses[position] = { topic, topicId, partitions: this.#readPartitions(entry, unknown, partitions, rotation) }
+    }
+    return responses
+  }
+
+  #readPartitions(
+    topic: TopicEntry | undefined,
+    unknownTopicError: number,
+    requested: readonly PartitionRequest[],
+    rotation: number,
+  ): PartitionResponse[] {
+    const first = rotation % Math.max(1, requested.length)
+    const responses = new Array<PartitionResponse>(requested.length)
+    for (let step = 0; step < requested.length; step++) {
+      const position = (first + step) % requested.length
+      const request = requested[position]!
+      const partition = topic === undefined ? unknownTopicError : ledPartition(topic, request.partition)
+      responses[position] =
+        typeof partition === 'number' ? this.#failed(request, partition) : this.#readPartition(partition, request)
+    }
+    return responses
+  }
+
+  #readPartition(partition: Partition, request: PartitionRequest): PartitionResponse {
+    // Replication is not there yet, so whoever fetches as a replica is none of this partition's.
+    const epochError = this.#isReplica
+      ? ErrorCode.NOT_LEADER_OR_FOLLOWER
+      : leaderEpochError(request.currentLeaderEpoch, partition.leaderEpoch)
+    if (epochError !== ErrorCode.NONE) return this.#failed(request, epochError)
+    const { fetchOffset, lastFetchedEpoch } = request
+    const { log } = partition
+    if (fetchOffset < log.logStartOffset || fetchOffset > log.logEndOffset) {
+      return this.#failed(request, ErrorCode.OFFSET_OUT_OF_RANGE)
+    }
+    if (lastFetchedEpoch >= 0) {
+      const end = divergence(partition, fetchOffset, lastFetchedEpoch)
+      if (end !== null) {
+        this.mustAnswer = true
+        return { ...this.#answered(partition, request, NO_RECORDS), divergingEpoch: end }
+      }
+    }
+    return this.#readLog(partition, request)
+  }
+
+  #readLog(partition: Partition, request: PartitionRequest): PartitionResponse {
+    const endOffset = this.#committedOnly ? partition.lastStableOffset : partition.highWatermark
+    const atLeastOneBatch = this.bytes === 0
+    const maxBytes = Math.max(0, Math.min(this.#bytesLeft, request.partitionMaxBytes))
+    this.partitions.push(partition)
+    if (request.fetchOffset >= endOffset || (maxBytes === 0 && !atLeastOneBatch)) {
+      return this.#answered(partition, request, NO_RECORDS)
+    }
+    const read = partition.read(request.fetchOffset, maxBytes, endOffset, atLeastOneBatch, this.#surroundings.pool)
+    if (read.kind === 'failed') return this.#failed(request, read.errorCode)
+    const { records } = read
+    if (records.length > 0) this.#reads.push(read)
+    else read.release()
+    this.bytes += records.length
+    this.#bytesLeft -= records.length
+    return this.#answered(partition, request, records)
+  }
+
+  #answered(partition: Partition, request: PartitionRequest, records: Buffer): PartitionResponse {
+    return {
+      partitionIndex: request.partition,
+      errorCode: ErrorCode.NONE,
+      highWatermark: partition.highWatermark,
+      lastStableOffset: partition.lastStableOffset,
+      logStartOffset: partition.log.logStartOffset,
+      abortedTransactions: this.#committedOnly ? [] : null,
+      records,
+    }
+  }
+
+  #failed(request: PartitionRequest, errorCode: number): PartitionResponse {
+    this.mustAnswer = true
+    return { partitionIndex: request.partition, errorCode, highWatermark: NO_OFFSET, records: NO_RECORDS }
+  }
+}
+
+/**
+ * Where the reader's log and this one part, if its last record is of another history (KIP-595).
+ * @returns the end of the largest epoch here that is not above the reader's; null when they agree
+ */
+function divergence(
+  partition: Partition,
+  fetchOffset: Offset,
+  lastFetchedEpoch: LeaderEpoch,
+): { readonly epoch: LeaderEpoch; readonly endOffset: Offset } | null {
+  const { leaderEpoch, endOffset } = partition.log.endOffsetForEpoch(lastFetchedEpoch)
+  if (leaderEpoch === lastFetchedEpoch && endOffset >= fetchOffset) return null
+  return { epoch: leaderEpoch, endOffset }
+}

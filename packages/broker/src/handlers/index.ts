@@ -1,0 +1,40 @@
+/** The list of handlers: one per API, each in its own file. An API that is declared but missing here does not compile. */
+import type { RequestContext } from '@millrace/net'
+import type { Handlers } from '@millrace/protocol'
+import { handleApiVersions } from './api-versions.ts'
+import { controllerHandler } from './controller-request.ts'
+import { deleteRecordsHandler } from './delete-records.ts'
+import { describeClusterHandler } from './describe-cluster.ts'
+import { fetchHandler } from './fetch.ts'
+import { handleFindCoordinator } from './find-coordinator.ts'
+import { listOffsetsHandler } from './list-offsets.ts'
+import { metadataHandler } from './metadata.ts'
+import { offsetForLeaderEpochHandler } from './offset-for-leader-epoch.ts'
+import { produceHandler } from './produce.ts'
+
+/** Whatever the handlers need of their shard. */
+export type HandlerSurroundings = Parameters<typeof produceHandler>[0] &
+  Parameters<typeof fetchHandler>[0] &
+  Parameters<typeof metadataHandler>[0] &
+  Parameters<typeof describeClusterHandler>[0] & { readonly controller: Parameters<typeof controllerHandler>[1] }
+
+/** Handlers that answer from this shard's own partitions; `forwarding` extends them to the other shards'. */
+export function localHandlers(surroundings: HandlerSurroundings): Handlers<RequestContext> {
+  const { controller } = surroundings
+  return {
+    Produce: produceHandler(surroundings),
+    Fetch: fetchHandler(surroundings),
+    ListOffsets: listOffsetsHandler(surroundings),
+    Metadata: metadataHandler(surroundings),
+    FindCoordinator: handleFindCoordinator,
+    ApiVersions: handleApiVersions,
+    CreateTopics: controllerHandler('CreateTopics', controller),
+    DeleteTopics: controllerHandler('DeleteTopics', controller),
+    CreatePartitions: controllerHandler('CreatePartitions', controller),
+    DescribeConfigs: controllerHandler('DescribeConfigs', controller),
+    IncrementalAlterConfigs: controllerHandler('IncrementalAlterConfigs', controller),
+    DeleteRecords: deleteRecordsHandler(surroundings),
+    OffsetForLeaderEpoch: offsetForLeaderEpochHandler(surroundings),
+    DescribeCluster: describeClusterHandler(surroundings),
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * What passes between the supervisor and a shard. The same calls reach a shard on the supervisor's own thread directly
+ * and one on a worker thread as messages, so arguments and answers are cloneable.
+ */
+import type { NodeId, Offset, Uuid } from '@millrace/base'
+import type { ImagePosition, MetadataRecord } from '@millrace/metadata'
+import type { BrokerConfig } from '../config.ts'
+import type { ControllerApi, ControllerRequestContext } from '../controller-channel.ts'
+import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
+import type { TopicPartition } from '@millrace/storage'
+
+/** Which shard leads a partition of this broker. */
+export interface Placement {
+  readonly topicId: Uuid
+  readonly partition: number
+  readonly shard: number
+}
+
+/** What the data folder knows about a partition when a shard opens it. */
+export interface StartingPoint extends TopicPartition {
+  /** Everything below was durable. */
+  readonly recoveryPoint: Offset
+  /** null: where its first segment starts. */
+  readonly logStartOffset: Offset | null
+  /** It was closed properly: nothing has to be scanned. */
+  readonly cleanShutdown: boolean
+}
+
+/** What the data folder's checkpoint files are to say about a partition. */
+export interface PartitionCheckpoint extends TopicPartition {
+  readonly recoveryPoint: Offset
+  readonly logStartOffset: Offset
+  readonly highWatermark: Offset
+}
+
+export interface ShardUpdate {
+  readonly records: readonly MetadataRecord[]
+  readonly position: ImagePosition
+  readonly controllerId: NodeId
+  /** Of partitions that these records gave to this broker. */
+  readonly placements: readonly Placement[]
+}
+
+export interface ShardStart {
+  readonly config: BrokerConfig
+  readonly shard: number
+  /** The whole image so far, with all placements. */
+  readonly metadata: ShardUpdate
+  /** Of partitions that have a folder already. */
+  readonly startingPoints: readonly StartingPoint[]
+}
+
+export interface ShardListen {
+  /** The broker's own port; null when this shard does not listen on it. 0: the system chooses. */
+  readonly brokerPort: number | null
+  /** Whether other shards listen on it, too. */
+  readonly reusePort: boolean
+  /** Whether native clients can reach this shard on a port of its own. */
+  readonly ownPort: boolean
+}
+
+export interface ShardPorts {
+  /** null: not listening there. */
+  readonly brokerPort: number | null
+  readonly ownPort: number | null
+}
+
+export interface ShardStopped {
+  readonly checkpoints: readonly PartitionCheckpoint[]
+  /** Every log was flushed and closed without an error. */
+  readonly clean: boolean
+}
+
+/** What the supervisor asks of a shard, in this order: open, listen, announce, then
+ * the rest as it comes, and in the end drain and close. */
+export interface ShardControl {
+  /** Opens and recovers the partitions. Resolves when all can be served. */
+  open(): Promise<void>
+  /** @throws with the reason when a port can't be had */
+  listen(listen: ShardListen): Promise<ShardPorts>
+  /** The ports to tell clients: the broker's, and each shard's own. */
+  announce(ports: { readonly brokerPort: number; readonly shardPorts: readonly number[] }): Promise<void>
+  /** Resolves when the change is applied. */
+  publish(update: ShardUpdate): Promise<void>
+  checkpoints(): Promise<readonly PartitionCheckpoint[]>
+  /** Drops what retention allows, and rolls old segments. */
+  applyRetention(): Promise<void>
+  /** Takes no more requests, answers those in flight, closes all connections. */
+  drain(): Promise<void>
+  /** Flushes and closes all logs. No shard may still forward requests to this one. */
+  close(): Promise<ShardStopped>
+}
+
+/** What a shard asks of its supervisor. */
+export interface SupervisorCalls {
+  controllerRequest<N extends ControllerApi>(call: ControllerCall<N>): Promise<ResponseInputOf<N>>
+  /** Makes these offsets durable now. */
+  saveCheckpoint(checkpoint: PartitionCheckpoint): Promise<void>
+  /** Takes a partition out of the checkpoints, durably: before its folder loses its name. */
+  forgetPartition(partition: TopicPartition): Promise<void>
+  /** A partition's folder was renamed, to be emptied after `delayMs`. */
+  folderRemoved(removed: { readonly path: string; readonly delayMs: number }): Promise<void>
+}
+
+export interface ControllerCall<N extends ControllerApi> {
+  readonly api: N
+  readonly request: RequestOf<N>
+  readonly context: ControllerRequestContext
+}

@@ -1,0 +1,184 @@
+/**
+ * One thread's work: its listeners and connections, the handlers, its partitions and their logs, the way to the other
+ * shards, and the metadata it has replayed. A request goes straight through on this thread, from the socket to the log
+ * and back.
+ *
+ * Owns: everything below. Must not know: whether it runs on the supervisor's thread or on one of its own.
+ * Invariants: what a read of a connection staged is written before its memory is used again; metadata is applied in
+ * the order of its commits.
+ */
+import { BufferPool } from '@millrace/base'
+import type { Endpoint, Env } from '@millrace/base'
+import { Server } from '@millrace/net'
+import type { Dispatch, RequestContext } from '@millrace/net'
+import { MetadataDelta } from '@millrace/metadata'
+import type { DecodedRequest, Handlers } from '@millrace/protocol'
+import type { BrokerConfig } from '../config.ts'
+import type { ControllerChannel } from '../controller-channel.ts'
+import { Deadlines } from '../deadlines.ts'
+import { shardedHandlers } from '../forwarding/sharded-handler.ts'
+import { ShardPeers } from '../forwarding/shard-peers.ts'
+import { localHandlers } from '../handlers/index.ts'
+import { TopicCreation } from '../handlers/topic-creation.ts'
+import { BatchValidator } from '../partition/batch-validator.ts'
+import { StagedWrites } from '../partition/staged-writes.ts'
+import type { Port } from '../thread/port.ts'
+import { TopicTable } from '../topics/topic-table.ts'
+import { ClusterView } from './cluster-view.ts'
+import { LogOpener } from './log-opener.ts'
+import { PartitionHost } from './partition-host.ts'
+import type {
+  PartitionCheckpoint,
+  ShardControl,
+  ShardListen,
+  ShardPorts,
+  ShardStart,
+  ShardStopped,
+  ShardUpdate,
+  SupervisorCalls,
+} from './shard-control.ts'
+
+/** Listener names, by which requests know where they came in. */
+const BROKER_LISTENER = 'broker'
+const SHARD_LISTENER = 'shard'
+
+export class Shard implements ShardControl {
+  readonly #env: Env
+  readonly #config: BrokerConfig
+  readonly #start: ShardStart
+  readonly #cluster: ClusterView
+  readonly #deadlines: Deadlines
+  readonly #stagedWrites: StagedWrites
+  readonly #partitions: PartitionHost
+  readonly #peers: ShardPeers
+  readonly #handlers: Handlers<RequestContext>
+  readonly #server: Server
+  #draining = false
+
+  constructor(env: Env, start: ShardStart, supervisor: SupervisorCalls) {
+    const { config } = start
+    const topics = new TopicTable(start.shard)
+    const pool = new BufferPool({ maxPooledBytes: config.bufferPoolBytesMax })
+    const controller = controllerThrough(supervisor)
+    this.#env = env
+    this.#config = config
+    this.#start = start
+    this.#cluster = new ClusterView(config)
+    this.#deadlines = new Deadlines(env.clock, env.timers)
+    this.#stagedWrites = new StagedWrites(env.timers)
+    this.#partitions = this.#partitionHost(topics, supervisor)
+    const local = localHandlers({
+      topics,
+      pool,
+      controller,
+      config,
+      cluster: this.#cluster,
+      deadlines: this.#deadlines,
+      fetchResponseBytesMax: config.fetchResponseBytesMax,
+      topicCreation: new TopicCreation(controller, this.#deadlines, config.autoCreateWaitMs),
+      isDraining: () => this.#draining,
+    })
+    this.#peers = new ShardPeers(env.timers, local, () => this.#stagedWrites.writeSoon())
+    this.#handlers = config.shards > 1 ? shardedHandlers(local, { topics, pool, peers: this.#peers }) : local
+    this.#server = new Server({
+      env,
+      pool,
+      limits: config.limits,
+      dispatch: (request, context) => this.#dispatch(request, context),
+      beforeReuse: () => this.#stagedWrites.writeAll(),
+    })
+  }
+
+  async open(): Promise<void> {
+    const { records, position, controllerId, placements } = this.#start.metadata
+    this.#cluster.image = new MetadataDelta(this.#cluster.image)
+      .replayAll(records)
+      .apply(position)
+      .with({ controllerId })
+    await this.#partitions.openAll(this.#cluster.image, placements)
+  }
+
+  async listen({ brokerPort, reusePort, ownPort }: ShardListen): Promise<ShardPorts> {
+    const { host } = this.#config.listener
+    const broker = brokerPort === null ? null : await this.#listen(BROKER_LISTENER, { host, port: brokerPort }, reusePort)
+    const own = ownPort ? await this.#listen(SHARD_LISTENER, { host, port: 0 }, false) : null
+    return { brokerPort: broker?.port ?? null, ownPort: own?.port ?? null }
+  }
+
+  async announce(ports: { readonly brokerPort: number; readonly shardPorts: readonly number[] }): Promise<void> {
+    this.#cluster.brokerPort = ports.brokerPort
+    this.#cluster.shardPorts = ports.shardPorts
+  }
+
+  async publish({ records, position, controllerId, placements }: ShardUpdate): Promise<void> {
+    const delta = new MetadataDelta(this.#cluster.image).replayAll(records)
+    const image = delta.apply(position).with({ controllerId })
+    this.#cluster.image = image
+    await this.#partitions.apply(delta, image, placements)
+  }
+
+  async checkpoints(): Promise<readonly PartitionCheckpoint[]> {
+    return this.#partitions.checkpoints()
+  }
+
+  async applyRetention(): Promise<void> {
+    for (const partition of this.#partitions.partitions()) partition.applyRetention()
+  }
+
+  connectPeer(shard: number, port: Port): void {
+    this.#peers.connect(shard, port)
+  }
+
+  async drain(): Promise<void> {
+    this.#draining = true
+    const closed = this.#server.close(this.#config.drainTimeoutMs)
+    for (const partition of this.#partitions.partitions()) partition.wakeFetches()
+    await closed
+  }
+
+  async close(): Promise<ShardStopped> {
+    this.#peers.close()
+    this.#stagedWrites.writeAll()
+    const stopped = await this.#partitions.closeAll()
+    this.#deadlines.close()
+    return stopped
+  }
+
+  /** Answers one request, whichever wire it came by. */
+  #dispatch(request: DecodedRequest, context: RequestContext): ReturnType<Dispatch> {
+    return this.#handlers[request.api](request.body as never, context)
+  }
+
+  #listen(name: string, endpoint: Endpoint, reusePort: boolean): Promise<Endpoint> {
+    return this.#server.listen({ ...endpoint, name, reusePort })
+  }
+
+  #partitionHost(topics: TopicTable, supervisor: SupervisorCalls): PartitionHost {
+    const { config, startingPoints } = this.#start
+    const env = this.#env
+    return new PartitionHost({
+      env,
+      config,
+      topics,
+      folders: supervisor,
+      logs: new LogOpener({
+        env,
+        startingPoints,
+        dataDirectory: config.dataDirectory,
+        recoverInPool: config.jobThreads.maintenance > 0,
+        saveCheckpoint: (checkpoint) => supervisor.saveCheckpoint(checkpoint),
+      }),
+      surroundings: {
+        clock: env.clock,
+        deadlines: this.#deadlines,
+        stagedWrites: this.#stagedWrites,
+        validator: new BatchValidator(env.jobs, config.inlineValidationBytesMax),
+        journal: env.log,
+      },
+    })
+  }
+}
+
+function controllerThrough(supervisor: SupervisorCalls): ControllerChannel {
+  return { request: (api, request, context) => supervisor.controllerRequest({ api, request, context }) }
+}

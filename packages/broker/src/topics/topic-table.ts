@@ -1,0 +1,84 @@
+/**
+ * Which partitions exist, as one shard sees them: led here, led by another shard of this broker, led by another
+ * broker, or not to be had. The table through which every request finds its partitions.
+ */
+import { ZERO_UUID } from '@millrace/base'
+import type { Uuid } from '@millrace/base'
+import { ErrorCode } from '@millrace/protocol'
+import { Partition } from '../partition/partition.ts'
+
+/** Why this shard can't serve a partition, as a protocol error code. */
+export interface Unavailable {
+  readonly errorCode: number
+}
+
+export interface OnShard {
+  readonly shard: number
+}
+
+export type Slot = Partition | OnShard | Unavailable
+
+export interface TopicEntry {
+  readonly name: string
+  readonly id: Uuid
+  /** By partition index. */
+  readonly slots: Slot[]
+}
+
+export class TopicTable {
+  readonly #byName = new Map<string, TopicEntry>()
+  readonly #byId = new Map<Uuid, TopicEntry>()
+  readonly #ownShard: number
+
+  constructor(ownShard: number) {
+    this.#ownShard = ownShard
+  }
+
+  get ownShard(): number {
+    return this.#ownShard
+  }
+
+  byName(name: string): TopicEntry | undefined {
+    return this.#byName.get(name)
+  }
+
+  byId(id: Uuid): TopicEntry | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** By id where the request has one (Fetch from version 13 on), else by name. */
+  find(name: string, id: Uuid): TopicEntry | undefined {
+    return id === ZERO_UUID ? this.#byName.get(name) : this.#byId.get(id)
+  }
+
+  /** @returns the shard of this broker that leads a partition; −1: none */
+  shardOf(topic: TopicEntry | undefined, index: number): number {
+    const slot = topic?.slots[index]
+    if (slot instanceof Partition) return this.#ownShard
+    return slot !== undefined && 'shard' in slot ? slot.shard : -1
+  }
+
+  add(topic: TopicEntry): void {
+    this.#byName.set(topic.name, topic)
+    this.#byId.set(topic.id, topic)
+  }
+
+  /** The name may already belong to a younger topic. */
+  remove(topic: TopicEntry): void {
+    this.#byId.delete(topic.id)
+    if (this.#byName.get(topic.name) === topic) this.#byName.delete(topic.name)
+  }
+
+  values(): IterableIterator<TopicEntry> {
+    return this.#byId.values()
+  }
+}
+
+/** @returns the partition when this shard leads it, else the protocol error code that says why not */
+export function ledPartition(topic: TopicEntry | undefined, index: number): Partition | number {
+  const slot = topic?.slots[index]
+  if (slot instanceof Partition) return slot
+  if (slot === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+  // On another shard: it moved between the request's split and its arrival here.
+  return 'errorCode' in slot ? slot.errorCode : ErrorCode.NOT_LEADER_OR_FOLLOWER
+}

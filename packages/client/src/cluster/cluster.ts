@@ -1,0 +1,284 @@
+/**
+ * A cluster as producer, consumer and admin client see it: requests by broker, leadership by partition, retries.
+ * Owns the connection pool and the metadata; knows no records and no API's meaning beyond Metadata's.
+ */
+import type { ClientEnv, Endpoint } from '@millrace/base'
+import { nodeClientEnv } from '@millrace/base/node'
+import { ErrorCode } from '@millrace/protocol'
+import type { ApiName, RequestInputOf, ResponseOf } from '@millrace/protocol'
+import { formatEndpoint, parseBootstrap } from '../bootstrap.ts'
+import { resolveClientOptions } from '../client-options.ts'
+import type { ClientOptions, ResolvedClientOptions } from '../client-options.ts'
+import { BrokerError, ClosedError, ConnectionError } from '../errors.ts'
+import { abortable, callScope, delay } from '../retry/call-scope.ts'
+import type { CallOptions, CallScope } from '../retry/call-scope.ts'
+import { retrying } from '../retry/retrying.ts'
+import { ConnectionPool } from './connection-pool.ts'
+import type { Link, Wire } from './link.ts'
+import { MetadataCache } from './metadata-cache.ts'
+import type { TopicMetadata } from './metadata-cache.ts'
+import { MetadataRefresher } from './metadata-refresher.ts'
+import { netDial } from './net-dial.ts'
+
+export interface ClusterOptions extends ClientOptions {
+  /** Whether asking for an unknown topic may create it, where the broker allows that too. */
+  readonly allowAutoTopicCreation: boolean
+}
+
+export interface ClusterRequestOptions {
+  /** Requests of different lanes never wait for each other; default: the lane that all share. */
+  readonly lane?: string | undefined
+  /** Default: `requestTimeoutMs` of the client. */
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+const SHARED_LANE = 'shared'
+const AVOID_MS = 60_000
+
+export class Cluster {
+  readonly env: ClientEnv
+  readonly options: ResolvedClientOptions
+  readonly metadata = new MetadataCache()
+  readonly #bootstrap: readonly Endpoint[]
+  readonly #allowAutoTopicCreation: boolean
+  readonly #pool: ConnectionPool
+  readonly #refresher: MetadataRefresher
+  /** Direct ports of broker threads that could not be reached. */
+  readonly #avoidUntilMs = new Map<string, number>()
+  #closed = false
+
+  /** Nothing is connected before the first request. */
+  constructor(options: ClusterOptions) {
+    this.#bootstrap = parseBootstrap(options.bootstrap)
+    this.options = resolveClientOptions(options)
+    this.env = options.env ?? nodeClientEnv()
+    this.#allowAutoTopicCreation = options.allowAutoTopicCreation
+    const { clientId, wire, connectTimeoutMs } = this.options
+    this.#pool = new ConnectionPool({
+      env: this.env,
+      dial: options.dial ?? netDial(this.env),
+      reconnectBackoff: {
+        initialMs: this.options.reconnectBackoffMs,
+        maxMs: this.options.reconnectBackoffMaxMs,
+      },
+      clientId,
+      wire,
+      connectTimeoutMs,
+    })
+    this.#refresher = new MetadataRefresher({
+      env: this.env,
+      cache: this.metadata,
+      minIntervalMs: this.options.retryBackoffMs,
+      maxAgeMs: this.options.metadataMaxAgeMs,
+      fetch: (topics) => this.#fetchMetadata(topics),
+    })
+  }
+
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  /** Null before the first connection. */
+  get wire(): Wire | null {
+    return this.#pool.wire
+  }
+
+  scope(options: CallOptions = {}): CallScope {
+    return callScope(this.env, options, this.options.apiTimeoutMs)
+  }
+
+  /** Reaches any broker and learns about the others. */
+  connect(scope: CallScope): Promise<void> {
+    return this.retrying('connect to the cluster', scope, () => this.refresh())
+  }
+
+  /** Fetches metadata of all topics of interest, `topics` from now on among them. One try. */
+  refresh(topics: readonly string[] = []): Promise<void> {
+    if (this.#closed) return Promise.reject(new ClosedError('client'))
+    return this.#refresher.refresh(topics)
+  }
+
+  /** Refreshes in the background; a failure is logged, because whoever needs the answer asks again. */
+  refreshSoon(): void {
+    if (this.#closed) return
+    this.#refresher.refresh().catch((error: unknown) => {
+      this.env.log.debug({ error }, 'metadata refresh failed')
+    })
+  }
+
+  refreshIfStale(): void {
+    if (this.#refresher.isStale()) this.refreshSoon()
+  }
+
+  /**
+   * @returns the topic, from the cache when it is there
+   * @throws BrokerError UNKNOWN_TOPIC_OR_PARTITION when it has not appeared within `unknownTopicTimeoutMs`
+   */
+  async topic(name: string, scope: CallScope): Promise<TopicMetadata> {
+    const cached = this.metadata.topic(name)
+    if (cached !== undefined) return cached
+    const what = `look up topic ${name}`
+    const { unknownTopicTimeoutMs, retryBackoffMs } = this.options
+    const giveUpMs = this.env.clock.monoMs() + unknownTopicTimeoutMs
+    for (;;) {
+      await this.retrying(what, scope, () => this.refresh([name]))
+      const found = this.metadata.topic(name)
+      if (found !== undefined) return found
+      const error = this.#missingTopic(name)
+      if (!error.retriable || this.env.clock.monoMs() + retryBackoffMs >= giveUpMs) {
+        this.#refresher.forget(name)
+        throw error
+      }
+      await delay(this.env.timers, retryBackoffMs, scope.signal)
+    }
+  }
+
+  /** Where requests for a partition go; undefined while it has no leader as far as is known. */
+  route(topic: string, partition: number): Endpoint | undefined {
+    const known = this.metadata.partition(topic, partition)
+    const broker = known === undefined ? undefined : this.metadata.broker(known.leader)
+    if (known === undefined || broker === undefined) return undefined
+    const direct = { host: broker.host, port: known.shardPort }
+    return known.shardPort === 0 || this.#isAvoided(direct) ? broker : direct
+  }
+
+  /** One try at one address. */
+  async request<Name extends ApiName>(
+    endpoint: Endpoint,
+    api: Name,
+    body: RequestInputOf<Name>,
+    options: ClusterRequestOptions = {},
+  ): Promise<ResponseOf<Name>> {
+    const link = await this.link(endpoint, options)
+    const timeoutMs = options.timeoutMs ?? this.options.requestTimeoutMs
+    return await link.request(api, body, { timeoutMs, signal: options.signal })
+  }
+
+  /** An open connection to one address. */
+  async link(endpoint: Endpoint, { lane = SHARED_LANE, signal }: ClusterRequestOptions = {}): Promise<Link> {
+    try {
+      return await abortable(this.#pool.acquire(lane, endpoint), signal)
+    } catch (error) {
+      if (error instanceof ConnectionError) this.#avoidIfDirect(endpoint)
+      throw error
+    }
+  }
+
+  /** One try at whichever broker can be reached, open connections first. */
+  async requestAny<Name extends ApiName>(
+    api: Name,
+    body: RequestInputOf<Name>,
+    signal?: AbortSignal,
+  ): Promise<ResponseOf<Name>> {
+    const link = await abortable(this.#anyLink(), signal)
+    return await link.request(api, body, { timeoutMs: this.options.requestTimeoutMs, signal })
+  }
+
+  /** One try at the active controller, or at any broker (which forwards) while it is not known. */
+  async requestController<Name extends ApiName>(
+    api: Name,
+    body: RequestInputOf<Name>,
+    signal: AbortSignal,
+  ): Promise<ResponseOf<Name>> {
+    if (this.metadata.brokers.length === 0) await this.refresh()
+    const controller = this.metadata.broker(this.metadata.controllerId)
+    if (controller === undefined) return await this.requestAny(api, body, signal)
+    return await this.request(controller, api, body, { signal })
+  }
+
+  /**
+   * Runs `attempt` until it succeeds, fails for good, runs out of time or is aborted; errors that ask for it refresh the
+   * metadata. The signal that it gets aborts for any of these reasons.
+   */
+  retrying<T>(what: string, scope: CallScope, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { retryBackoffMs, retryBackoffMaxMs } = this.options
+    const backoff = { initialMs: retryBackoffMs, maxMs: retryBackoffMaxMs }
+    return retrying({ env: this.env, backoff }, what, scope, async (signal) => {
+      if (this.#closed) throw new ClosedError('client')
+      try {
+        return await attempt(signal)
+      } catch (error) {
+        if (needsRefresh(error)) this.refreshSoon()
+        throw error
+      }
+    })
+  }
+
+  /** Closes the connections that were opened for `lane`. */
+  closeLane(lane: string): void {
+    this.#pool.closeLane(lane)
+  }
+
+  /** Closes all connections; requests in flight reject. */
+  close(): void {
+    this.#closed = true
+    this.#pool.close()
+  }
+
+  async #fetchMetadata(topics: readonly string[]): Promise<ResponseOf<'Metadata'>> {
+    return await this.requestAny('Metadata', {
+      topics: topics.map((name) => ({ name })),
+      allowAutoTopicCreation: this.#allowAutoTopicCreation,
+      includeClusterAuthorizedOperations: false,
+      includeTopicAuthorizedOperations: false,
+    })
+  }
+
+  async #anyLink(): Promise<Link> {
+    const brokers = this.metadata.brokers
+    for (const broker of brokers) {
+      const open = this.#pool.peek(SHARED_LANE, broker)
+      if (open !== null) return open
+    }
+    const candidates = rotated(
+      brokers.length > 0 ? [...brokers, ...this.#bootstrap] : this.#bootstrap,
+      this.env,
+    )
+    let last: unknown
+    for (const endpoint of candidates) {
+      try {
+        return await this.#pool.acquire(SHARED_LANE, endpoint)
+      } catch (error) {
+        if (!(error instanceof ConnectionError)) throw error
+        last = error
+      }
+    }
+    const tried = [...new Set(candidates.map(formatEndpoint))].join(', ')
+    const reason = last instanceof Error ? `: ${last.message}` : ''
+    throw new ConnectionError(`no broker answers at ${tried}${reason}. Is one running there?`, last)
+  }
+
+  /** A port that only the cluster's own network reaches (containers, firewalls) is not tried again for a while. */
+  #avoidIfDirect(endpoint: Endpoint): void {
+    const { host, port } = endpoint
+    if (this.metadata.brokers.some((broker) => broker.host === host && broker.port === port)) return
+    this.#avoidUntilMs.set(formatEndpoint(endpoint), this.env.clock.monoMs() + AVOID_MS)
+  }
+
+  #isAvoided(endpoint: Endpoint): boolean {
+    if (this.#avoidUntilMs.size === 0) return false
+    const untilMs = this.#avoidUntilMs.get(formatEndpoint(endpoint))
+    return untilMs !== undefined && this.env.clock.monoMs() < untilMs
+  }
+
+  #missingTopic(name: string): BrokerError {
+    const errorCode = this.metadata.topicError(name) || ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    const unknown = errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    return new BrokerError(
+      errorCode,
+      `topic ${name}`,
+      unknown ? `it does not exist: create it first, or check the name` : null,
+    )
+  }
+}
+
+/** A broken connection is a reason too: its broker may have died and its partitions moved. */
+export function needsRefresh(error: unknown): boolean {
+  return error instanceof ConnectionError || (error instanceof BrokerError && error.refreshMetadata)
+}
+
+function rotated<T>(items: readonly T[], env: Pick<ClientEnv, 'rng'>): T[] {
+  const start = items.length < 2 ? 0 : env.rng.below(items.length)
+  return [...items.slice(start), ...items.slice(0, start)]
+}

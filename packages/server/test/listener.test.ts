@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { formatEndpoint, isLoopback, parseListener } from '../src/listener.ts'
+
+test.each([
+  ['PLAINTEXT://127.0.0.1:9092', { host: '127.0.0.1', port: 9092 }],
+  ['127.0.0.1:0', { host: '127.0.0.1', port: 0 }],
+  ['plaintext://broker-1.example:19092', { host: 'broker-1.example', port: 19092 }],
+  ['[::1]:9092', { host: '::1', port: 9092 }],
+  ['PLAINTEXT://:9092', { host: '0.0.0.0', port: 9092 }],
+])('%s is read', (text, endpoint) => {
+  expect(parseListener(text)).toEqual(endpoint)
+})
+
+test.each([
+  ['9092', 'is not HOST:PORT'],
+  ['127.0.0.1:70000', 'at most 65535'],
+  ['SSL://127.0.0.1:9093', 'SSL is not supported'],
+  ['::1:9092', 'is not HOST:PORT'],
+])('%s is refused with a reason', (text, reason) => {
+  expect(parseListener(text)).toEqual({ problem: expect.stringContaining(reason) })
+})
+
+test('an IPv6 address is printed in brackets', () => {
+  expect(formatEndpoint({ host: '::1', port: 1 })).toBe('[::1]:1')
+  expect(formatEndpoint({ host: '10.0.0.1', port: 1 })).toBe('10.0.0.1:1')
+})
+
+test('only addresses of this machine count as loopback', () => {
+  expect(['127.0.0.1', '127.9.9.9', '::1', 'localhost'].map(isLoopback)).toEqual([true, true, true, true])
+  expect(['0.0.0.0', '::', '10.0.0.1', '127.evil.example', ''].map(isLoopback)).not.toContain(true)
+})
