@@ -136,13 +136,13 @@ describe.each<RawWire>(['kafka', 'native'])('on the %s wire', (wire) => {
   })
 
   it.each([
-    ['longer than its bytes', 1],
-    ['shorter than its bytes', -1],
-    ['negative', -100_000],
-  ])('a batch whose length field is %s is CORRUPT_MESSAGE', async (_, change) => {
+    ['longer than its bytes', 1, ErrorCode.INVALID_RECORD],
+    ['shorter than its bytes', -1, ErrorCode.CORRUPT_MESSAGE],
+    ['negative', -100_000, ErrorCode.CORRUPT_MESSAGE],
+  ])('a batch whose length field is %s is refused', async (_, change, error) => {
     const records = batch()
     records.writeInt32BE(records.readInt32BE(8) + change, 8)
-    expect(await produce(attacker, topic, records)).toBe(ErrorCode.CORRUPT_MESSAGE)
+    expect(await produce(attacker, topic, records)).toBe(error)
   })
 
   it('an empty record set and null records are refused', async () => {

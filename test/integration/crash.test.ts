@@ -1,14 +1,14 @@
 /**
  * SIGKILL under load, again and again on the same folder: with `flush.policy=commit` nothing that was acknowledged may
- * be missing, moved or changed afterwards. MILLRACE_KILLS sets how many kills (default 5; 50 before a release).
+ * be missing, moved or changed afterwards. CRASH_KILLS sets how many kills (default 5; 50 before a release).
  */
-import { RecordBatchBuilder, readRecords } from '@millrace/record'
+import { batchSizeAt, isBatchError, readRecords, RecordBatchBuilder } from '@millrace/record'
 import { ErrorCode } from '@millrace/protocol'
 import { expect, it } from 'vitest'
 import { BrokerProcess } from '../rig/broker-process.ts'
 import { RawConnection } from '../rig/raw-connection.ts'
 
-const kills = Number(process.env['MILLRACE_KILLS'] ?? 5)
+const kills = Number(process.env['CRASH_KILLS'] ?? 5)
 const connections = 4
 const recordsPerBatch = 20
 const topic = 'ledger'
@@ -43,6 +43,14 @@ async function produceUntilKilled(broker: BrokerProcess, label: string, ledger: 
   }
 }
 
+function* valuesIn(records: Buffer): Generator<[number, string]> {
+  for (let position = 0; position < records.length; position += batchSizeAt(records, position)!) {
+    const batch = readRecords(records, { position, maxDecompressedBytes: 1 << 20 })
+    if (isBatchError(batch)) throw new Error(`batch at byte ${position}: ${batch.message}`)
+    for (const record of batch) yield [record.offset, record.valueText()!]
+  }
+}
+
 async function readAll(broker: BrokerProcess): Promise<Map<number, string>> {
   using connection = await RawConnection.open(broker.port, 'kafka')
   const found = new Map<number, string>()
@@ -56,7 +64,7 @@ async function readAll(broker: BrokerProcess): Promise<Map<number, string>> {
       expect(found.size).toBe(highWatermark)
       return found
     }
-    for (const record of readRecords(records)) found.set(record.offset, Buffer.from(record.value!).toString())
+    for (const [offset, value] of valuesIn(records)) found.set(offset, value)
   }
 }
 

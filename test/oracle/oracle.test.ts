@@ -1,6 +1,6 @@
 /**
  * Apache Kafka as oracle: each scenario runs against Millrace and against Kafka 4.2 and must see the same, unless
- * accepted-differences.ts says why not. Kafka's answers are kept in kafka-4.2.0.json (MILLRACE_ORACLE_UPDATE=1 rewrites
+ * accepted-differences.ts says why not. Kafka's answers are kept in kafka-4.2.0.json (ORACLE_UPDATE=1 rewrites
  * it), so that the Millrace half is still compared where Java is missing.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -28,7 +28,7 @@ const recordedPath = new URL('./kafka-4.2.0.json', import.meta.url).pathname
 const recorded = new Map<string, unknown>(
   Object.entries(JSON.parse(readFileSync(recordedPath, 'utf8')) as object),
 )
-const updating = process.env['MILLRACE_ORACLE_UPDATE'] === '1'
+const updating = process.env['ORACLE_UPDATE'] === '1'
 const script = join(root, 'scripts/kafka')
 
 let broker: BrokerProcess
@@ -42,7 +42,7 @@ beforeAll(async () => {
   kafkaEnv = {
     ...process.env,
     KAFKA_PORT: String(port),
-    MILLRACE_KAFKA_DATA: join(root, '.cache/kafka-oracle'),
+    KAFKA_DATA: join(root, '.cache/kafka-oracle'),
   }
   execFileSync(script, ['up'], { env: kafkaEnv, stdio: ['ignore', 'ignore', 'inherit'] })
   kafkaPort = port

@@ -117,7 +117,7 @@ export const kafka: System = {
   name: 'kafka',
   async start(options = {}) {
     const data = join(root, '.cache/kafka-bench')
-    const env = { ...process.env, KAFKA_PORT: String(kafkaPort), MILLRACE_KAFKA_DATA: data }
+    const env = { ...process.env, KAFKA_PORT: String(kafkaPort), KAFKA_DATA: data }
     const script = join(root, 'scripts/kafka')
     const pinned = options.pin === undefined ? [script] : ['taskset', '-c', options.pin, script]
     await run(script, ['format'], { env })

@@ -57,7 +57,7 @@ export function validateBatch(
   view.at(bytes, start)
   if (view.end !== end) return invalid('more than one batch, where exactly one is allowed')
   return (
-    checkAttributes(limits) ?? checkNumbers() ?? checkTime(view.maxTimestamp, limits) ?? checkRecords(limits)
+    checkAttributes(limits) ?? checkNumbers() ?? checkLatestTime(limits) ?? checkRecords(limits)
   )
 }
 
@@ -89,6 +89,14 @@ function checkNumbers(): BatchError | null {
   return null
 }
 
+/** The header's word for the latest record; where that is out of bounds, the record to blame is looked for. */
+function checkLatestTime(limits: BatchLimits): BatchError | null {
+  const error = checkTime(view.maxTimestamp, limits)
+  if (error === null) return null
+  const cursor = openRecords(view, limits.maxDecompressedBytes)
+  return (isBatchError(cursor) ? null : walkFields(cursor, limits)) ?? error
+}
+
 /** @param recordIndex undefined: the header's own time */
 function checkTime(timestamp: number, limits: BatchLimits, recordIndex?: number): BatchError | null {
   const { minTimestamp = -Infinity, maxTimestamp = Infinity } = limits
@@ -100,7 +108,8 @@ function checkTime(timestamp: number, limits: BatchLimits, recordIndex?: number)
 
 function checkRecords(limits: BatchLimits): BatchError | null {
   const start = view.position + RECORD_BATCH_HEADER_BYTES
-  if (view.compression === CompressionType.none && limits.requireKey !== true) {
+  const lengthsSuffice = limits.requireKey !== true && limits.minTimestamp === undefined
+  if (view.compression === CompressionType.none && lengthsSuffice) {
     return walkLengths(view.bytes, start, view.end, view.recordCount)
   }
   const cursor = openRecords(view, limits.maxDecompressedBytes)

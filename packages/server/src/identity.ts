@@ -3,47 +3,31 @@
  * checked at every later one, so that a folder is never served under another name.
  */
 import { type Entropy, nodeId, randomUuid } from '@millrace/base'
-import type { LogDirectory, MetaProperties } from '@millrace/storage'
+import type { MetaProperties } from '@millrace/storage'
 import type { LoadedConfig } from './config/load-config.ts'
 import { StartupError } from './startup-error.ts'
 
-/**
- * The folder's identity; written down durably at the first start.
- * @throws StartupError DATA_FOLDER_FOREIGN when it belongs to another node or cluster
- */
-export async function claimIdentity(
-  directory: LogDirectory,
-  { values }: LoadedConfig,
-  entropy: Entropy,
-): Promise<MetaProperties> {
-  const { 'node.id': configuredNode, 'cluster.id': configuredCluster } = values
-  const known = directory.metaProperties
-  if (known === null) {
-    const created: MetaProperties = {
-      clusterId: configuredCluster ?? randomUuid(entropy),
-      nodeId: nodeId(configuredNode),
-      directoryId: randomUuid(entropy),
-    }
-    await new Promise<void>((resolve, reject) => {
-      directory.format(created, (error) => (error === null ? resolve() : reject(error)))
-    })
-    return created
+/** For a folder that nobody has used. */
+export function newIdentity({ values }: LoadedConfig, entropy: Entropy): MetaProperties {
+  return {
+    clusterId: values['cluster.id'] ?? randomUuid(entropy),
+    nodeId: nodeId(values['node.id']),
+    directoryId: randomUuid(entropy),
   }
-  if (known.nodeId !== configuredNode) {
-    throw foreign(directory, `node ${known.nodeId}`, `node ${configuredNode}`, `--node-id ${known.nodeId}`)
-  }
-  if (configuredCluster !== null && known.clusterId !== configuredCluster) {
-    throw foreign(
-      directory,
-      `cluster ${known.clusterId}`,
-      `cluster ${configuredCluster}`,
-      `cluster.id=${known.clusterId}`,
-    )
-  }
-  return known
 }
 
-function foreign({ path }: LogDirectory, owner: string, self: string, setting: string): StartupError {
+/** @throws StartupError DATA_FOLDER_FOREIGN when the folder belongs to another node or cluster */
+export function requireIdentity(known: MetaProperties, path: string, { values }: LoadedConfig): void {
+  const { 'node.id': node, 'cluster.id': cluster } = values
+  if (known.nodeId !== node) {
+    throw foreign(path, `node ${known.nodeId}`, `node ${node}`, `--node-id ${known.nodeId}`)
+  }
+  if (cluster !== null && known.clusterId !== cluster) {
+    throw foreign(path, `cluster ${known.clusterId}`, `cluster ${cluster}`, `cluster.id=${known.clusterId}`)
+  }
+}
+
+function foreign(path: string, owner: string, self: string, setting: string): StartupError {
   return new StartupError(
     'DATA_FOLDER_FOREIGN',
     `data folder ${path} belongs to ${owner}, but this is ${self}`,

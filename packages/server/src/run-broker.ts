@@ -5,7 +5,6 @@
 import type { Log } from '@millrace/base'
 import { type ConfigSources, loadConfig } from './config/load-config.ts'
 import { createLog } from './logging/log.ts'
-import { formatEndpoint } from './listener.ts'
 import { startConfigured } from './server.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
@@ -23,22 +22,12 @@ export async function runBroker(sources: ConfigSources): Promise<void> {
   dieOnDefects(log)
 
   const server = await startConfigured(loaded, log)
-  const { nodeId, clusterId, dataDirectory, endpoint, shards, flushPolicy } = server
+  const { nodeId, clusterId, dataDirectory: data, bootstrap: address, shards } = server
+  const flush = loaded.explicit.get('log.flush.policy') ?? 'commit'
   const startedMs = Math.round(performance.now())
-  log.info(
-    {
-      address: formatEndpoint(endpoint),
-      nodeId,
-      clusterId,
-      data: dataDirectory,
-      shards,
-      flush: flushPolicy,
-      startedMs,
-    },
-    'broker is ready',
-  )
+  log.info({ address, nodeId, clusterId, data, shards, flush, startedMs }, 'broker is ready')
   if (loaded.values['allow.insecure']) {
-    log.warn({ address: formatEndpoint(endpoint) }, 'connections are neither encrypted nor authenticated')
+    log.warn({ address }, 'connections are neither encrypted nor authenticated')
   }
 
   await stopRequested

@@ -33,19 +33,26 @@ const NO_BYTES = Buffer.alloc(0)
 /** Shared, because a walk is done with it before it returns. */
 const view = new RecordBatchView(NO_BYTES)
 
-/**
- * @param bytes from a batch boundary on; `length` of them count
- * @param expected the offset that the first batch must not be below
- */
-export function findExtent(bytes: Buffer, length: number, expected: Offset, limits: ExtentLimits): BatchExtent {
+/** Offsets that the batches of a window can have. */
+export interface OffsetSpan {
+  /** Where the first batch starts; −1: not known. */
+  readonly startOffset: Offset
+  /** End of the segment. */
+  readonly endOffset: Offset
+  /** Compaction leaves gaps between batches. */
+  readonly gapsAllowed: boolean
+}
+
+/** @param bytes from a batch boundary on; `length` of them count */
+export function findExtent(bytes: Buffer, length: number, span: OffsetSpan, limits: ExtentLimits): BatchExtent {
   let start = 0
   let at = 0
-  let nextOffset = expected
+  let nextOffset = span.startOffset
   let isComplete = false
   let neededBytes = RECORD_BATCH_HEADER_BYTES
   let problem: string | null = null
   while (at + RECORD_BATCH_HEADER_BYTES <= length) {
-    problem = headerProblem(view.at(bytes, at)) ?? orderProblem(nextOffset)
+    problem = headerProblem(view.at(bytes, at)) ?? orderProblem(nextOffset, span)
     if (problem !== null) break
     const { lastOffset } = view
     const end = at + view.sizeInBytes
@@ -69,7 +76,9 @@ export function findExtent(bytes: Buffer, length: number, expected: Offset, limi
   return { start, end: at, nextOffset, isComplete, neededBytes, problem }
 }
 
-/** Offsets never go back. Gaps are judged by recovery, which knows whether the topic is compacted. */
-function orderProblem(expected: Offset): string | null {
-  return view.baseOffset < expected ? `offset ${view.baseOffset} instead of ${expected}` : null
+function orderProblem(expected: Offset, { endOffset, gapsAllowed }: OffsetSpan): string | null {
+  const { baseOffset, lastOffset } = view
+  const isInOrder = gapsAllowed ? baseOffset >= expected : baseOffset === expected
+  if (expected >= 0 && !isInOrder) return `offset ${baseOffset} instead of ${expected}`
+  return lastOffset >= endOffset ? `offset ${lastOffset} in a segment that ends at ${endOffset}` : null
 }

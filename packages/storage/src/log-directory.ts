@@ -310,7 +310,8 @@ function runAll(starts: readonly ((done: DiskDone) => void)[], done: DiskDone): 
   }
 }
 
-function readMetaProperties(disk: Disk, path: string): MetaProperties | null {
+/** Whose folder this is; null before the first start. @throws DamagedFileError, DiskError */
+export function readMetaProperties(disk: Disk, path: string): MetaProperties | null {
   const file = `${path}/${META_PROPERTIES}`
   const bytes = readFile(disk, file)
   if (bytes === null) return null

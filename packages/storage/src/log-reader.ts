@@ -7,7 +7,7 @@
  * How: the position comes from the recent batches, a hint or the offset index; one read of `maxBytes` from there; both
  * ends are trimmed by walking the headers.
  */
-import { assert, readInt64 } from '@millrace/base'
+import { assert, NO_OFFSET, readInt64 } from '@millrace/base'
 import type { BufferPool, Disk, Offset } from '@millrace/base'
 import { RECORD_BATCH_HEADER_BYTES } from '@millrace/record'
 import { findExtent } from './batch-extent.ts'
@@ -70,9 +70,19 @@ interface BadBatch {
   readonly reason: string
 }
 
+interface ReadStart {
+  /** A batch boundary, as far as known. */
+  readonly position: number
+  /** Where the batch there may start: one that starts behind it would mean that batches are passed over. */
+  readonly baseOffsetMax: number
+  readonly gapsAllowed: boolean
+}
+
 export interface ReadRange {
   readonly logStartOffset: Offset
   readonly logEndOffset: Offset
+  /** Compaction leaves gaps between batches; elsewhere they are damage. */
+  readonly gapsAllowed: boolean
 }
 
 export class LogReader {
@@ -100,7 +110,7 @@ export class LogReader {
     for (let index = this.#segments.floorIndex(offset); index < all.length; index++) {
       const segment = all[index]!
       if (offset >= endOffset || segment.baseOffset >= endOffset) break
-      const read = this.#readSegment(segment, options)
+      const read = this.#readSegment(segment, options, range.gapsAllowed)
       // Compaction may have taken the last batches of a segment: the offset is then in the next one.
       if (read !== null) return read
     }
@@ -108,13 +118,16 @@ export class LogReader {
   }
 
   /** @returns null when all batches of the segment end before the offset */
-  #readSegment(segment: Segment, options: ReadOptions): LogRead | null {
+  #readSegment(segment: Segment, options: ReadOptions, gapsAllowed: boolean): LogRead | null {
     if (options.offset >= segment.writtenEndOffset) return null
     const known = this.#knownPosition(segment, options.offset)
-    const position = known >= 0 ? known : segment.offsetIndex.lookup(options.offset)
-    let read = this.#readFrom(segment, position, known >= 0 ? Infinity : options.offset, options)
+    const position = known >= 0 ? known : segment.indexedPosition(options.offset)
+    const baseOffsetMax = known >= 0 && gapsAllowed ? Infinity : options.offset
+    let read = this.#readFrom(segment, { position, baseOffsetMax, gapsAllowed }, options)
     // An index is only a hint: what looks like damage is judged by the batches from the segment's beginning on.
-    if (read?.kind === 'bad' && position > 0) read = this.#readFrom(segment, 0, Infinity, options)
+    if (read?.kind === 'bad' && position > 0) {
+      read = this.#readFrom(segment, { position: 0, baseOffsetMax: Infinity, gapsAllowed }, options)
+    }
     if (read?.kind !== 'bad') return read
     const { offset, reason } = read
     return { kind: 'corrupt', corruption: { path: segment.logPath, position: read.position, offset, reason } }
@@ -129,38 +142,34 @@ export class LogReader {
     return this.#hints.find(offset, segment)
   }
 
-  /** @param baseOffsetMax where the batch at `from` may start: one behind it would mean that batches are passed over */
-  #readFrom(
-    segment: Segment,
-    from: number,
-    baseOffsetMax: number,
-    options: ReadOptions,
-  ): LogRead | BadBatch | null {
+  #readFrom(segment: Segment, start: ReadStart, options: ReadOptions): LogRead | BadBatch | null {
     const { pool, maxBytes } = options
-    let position = from
+    const { gapsAllowed } = start
+    let { position } = start
     let windowBytes = Math.max(maxBytes, READ_BYTES_MIN)
-    let expected = from === 0 ? segment.baseOffset : (0 as Offset)
+    let expected = position === 0 ? segment.baseOffset : NO_OFFSET
     for (;;) {
       const available = segment.writtenBytes - position
       if (available <= 0) return null
       const wanted = Math.min(windowBytes, available)
       const buffer = pool.take(wanted)
       const length = this.#fill(buffer, wanted, segment, position, pool)
-      if (position === from && length >= RECORD_BATCH_HEADER_BYTES && readInt64(buffer, 0) > baseOffsetMax) {
+      if (position === start.position && isBehind(buffer, length, start.baseOffsetMax)) {
         pool.give(buffer)
-        return bad(position, options.offset, 'the index points behind the offset')
+        return bad(position, options.offset, 'its first batch starts behind the offset')
       }
-      const extent = findExtent(buffer, length, expected, options)
-      const { start, end, nextOffset } = extent
-      if (end > start) {
+      const span = { startOffset: expected, endOffset: segment.writtenEndOffset, gapsAllowed }
+      const extent = findExtent(buffer, length, span, options)
+      const { start: first, end, nextOffset } = extent
+      if (end > first) {
         this.#hints.add(nextOffset, segment, position + end)
-        return new PooledRead(pool, buffer, start, end)
+        return new PooledRead(pool, buffer, first, end)
       }
       pool.give(buffer)
       const offset = nextOffset > 0 ? nextOffset : options.offset
       if (extent.problem !== null) return bad(position + end, offset, extent.problem)
       if (extent.isComplete) return NOTHING_READ
-      position += start
+      position += first
       // A batch before the offset may reach beyond the window; one that answers it must fit into the next window.
       const left = segment.writtenBytes - position
       if (left !== 0 && (left < extent.neededBytes || length < wanted)) return bad(position, offset, 'a batch is cut off')
@@ -177,6 +186,10 @@ export class LogReader {
       throw error
     }
   }
+}
+
+function isBehind(bytes: Buffer, length: number, baseOffsetMax: number): boolean {
+  return length >= RECORD_BATCH_HEADER_BYTES && readInt64(bytes, 0) > baseOffsetMax
 }
 
 function bad(position: number, offset: Offset, reason: string): BadBatch {

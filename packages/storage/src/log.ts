@@ -123,7 +123,7 @@ export class Log {
       onWriteError: (error) => this.#onWriteError(error),
     })
     this.#claimFolder()
-    this.#markUnsynced()
+    this.#markUnsynced(recovery)
   }
 
   /**
@@ -247,7 +247,7 @@ export class Log {
     const isInRange = options.offset >= logStartOffset && options.offset <= logEndOffset
     if (damage !== null && isInRange && options.offset >= damage.offset) return { kind: 'corrupt', corruption: damage }
     const endOffset = Math.min(options.endOffset, this.#readableEnd()) as Offset
-    const read = this.#reader.read({ ...options, endOffset }, { logStartOffset, logEndOffset })
+    const read = this.#reader.read({ ...options, endOffset }, { logStartOffset, logEndOffset, gapsAllowed: this.#gapsAllowed })
     if (read.kind === 'corrupt') this.#onDamage(read.corruption)
     return read
   }
@@ -430,6 +430,10 @@ export class Log {
     return !this.#isClosed && this.#failure === null && this.#corruption === null
   }
 
+  get #gapsAllowed(): boolean {
+    return this.#config.cleanupPolicy.includes('compact')
+  }
+
   #readableEnd(): Offset {
     const { writtenEndOffset } = this.#segments.active
     return this.#corruption === null ? writtenEndOffset : this.#corruption.offset
@@ -457,14 +461,14 @@ export class Log {
   }
 
   /** After anything but a clean stop, what is there may only be in memory: names, and bytes above the recovery point. */
-  #markUnsynced(): void {
+  #markUnsynced({ writtenIndexes }: RecoveryReport): void {
     this.#flusher.markDirectory(this.directory)
     this.#flusher.markDirectory(parentOf(this.directory))
-    if (this.#options.cleanShutdown) return
     for (const segment of this.#segments.all) {
-      if (segment.endOffset > this.recoveryPoint) this.#flusher.markSegment(segment)
+      const isAbove = !this.#options.cleanShutdown && segment.endOffset > this.recoveryPoint
+      if (isAbove || writtenIndexes.includes(segment.baseOffset)) this.#flusher.markSegment(segment)
     }
-    this.#flusher.markSegment(this.#segments.active)
+    if (!this.#options.cleanShutdown) this.#flusher.markSegment(this.#segments.active)
   }
 
   /** The log start lies inside a batch that goes: what is left would end below it. */
@@ -504,17 +508,19 @@ export class Log {
       this.#dropped.add(dropped)
       this.#reader.forgetPositions()
     }
-    this.#epochs.truncateFromStart(this.#logStartOffset)
+    const startOffset = this.#logStartOffset
     const renameable = [...this.#dropped.waiting]
     this.#options.checkpoints.persistLogStartOffset(this, (error) => {
       if (error !== null) this.#options.log.error({ error }, 'the log start offset was not written: segments stay')
-      else if (!this.#isClosed) this.#orFail(() => this.#renameDropped(renameable))
+      else if (!this.#isClosed) this.#orFail(() => this.#onStartDurable(startOffset, renameable))
       done(error)
     })
   }
 
-  #renameDropped(segments: readonly Segment[]): void {
-    this.#dropped.rename(segments, this.#options.clock.monoMs() + this.#config.fileDeleteDelayMs)
+  /** What lies below it, nobody needs any more. */
+  #onStartDurable(startOffset: Offset, dropped: readonly Segment[]): void {
+    this.#epochs.truncateFromStart(startOffset)
+    this.#dropped.rename(dropped, this.#options.clock.monoMs() + this.#config.fileDeleteDelayMs)
     this.#flusher.markDirectory(this.directory)
   }
 

@@ -50,6 +50,8 @@ export interface RecoveryReport {
   readonly clearedFiles: readonly string[]
   /** Base offsets of segments whose indexes were made anew. */
   readonly rebuiltIndexes: readonly Offset[]
+  /** Base offsets of segments whose index files were written, and not synced. */
+  readonly writtenIndexes: readonly Offset[]
 }
 
 /** Most memory that a recovery keeps between reads. */
@@ -66,9 +68,10 @@ class Recovery {
   readonly #pool = new BufferPool({ maxPooledBytes: POOLED_BYTES_MAX })
   readonly #segments: SegmentState[] = []
   readonly #rebuiltIndexes: Offset[] = []
+  readonly #writtenIndexes: Offset[] = []
   /** Null when the checkpoint is missing or damaged: every batch is looked at then. */
-  readonly #savedEpochs: LeaderEpochCache | null
-  readonly #epochs: LeaderEpochCache
+  readonly #savedEpochs: readonly EpochEntry[] | null
+  #epochs: LeaderEpochCache
   #corruption: Corruption | null = null
   #cutReason: string | null = null
   #scannedBytes = 0
@@ -78,9 +81,10 @@ class Recovery {
     this.#disk = disk
     this.#input = input
     const epochBytes = readFile(disk, `${input.directory}/${LEADER_EPOCH_CHECKPOINT}`)
-    const savedEpochs = epochBytes === null ? null : LeaderEpochCache.parse(epochBytes)
-    this.#savedEpochs = savedEpochs === null ? null : new LeaderEpochCache(savedEpochs)
-    this.#epochs = new LeaderEpochCache(savedEpochs ?? [])
+    this.#savedEpochs = epochBytes === null ? null : LeaderEpochCache.parse(epochBytes)
+    this.#epochs = new LeaderEpochCache(this.#savedEpochs ?? [])
+    // Above the recovery point the batches say which epochs there are: the checkpoint may be of a log cut meanwhile.
+    if (!input.cleanShutdown) this.#epochs.truncateFromEnd(input.recoveryPoint)
   }
 
   run(): RecoveryReport {
@@ -90,9 +94,13 @@ class Recovery {
     const kept = segments.findLastIndex((base) => base <= (logStartOffset ?? 0))
     const bases = segments.slice(Math.max(0, kept))
     this.#removeSegments(segments.slice(0, Math.max(0, kept)))
-    const firstBase = bases[0] ?? null
-    if (logStartOffset !== null && firstBase !== null && firstBase > logStartOffset) {
-      this.#reportDamage(firstBase, 0, logStartOffset, `the segments from offset ${logStartOffset} on are missing`)
+    const firstBase = bases[0] ?? (0 as Offset)
+    const start = logStartOffset ?? (this.#wasNeverFlushed ? (0 as Offset) : firstBase)
+    if (firstBase > start && this.#isTorn(start)) {
+      this.#cutReason = `the segments from offset ${start} on are missing`
+      this.#cutBytes += this.#removeSegments(bases.splice(0))
+    } else if (firstBase > start) {
+      this.#reportDamage(firstBase, 0, start, `the segments from offset ${start} on are missing`)
     }
     for (let index = 0; index < bases.length; index++) {
       const cut = this.#recoverSegment(bases, index)
@@ -102,6 +110,12 @@ class Recovery {
       }
     }
     return this.#report(cleared)
+  }
+
+  /** The first flush of a log writes the epochs' checkpoint. */
+  get #wasNeverFlushed(): boolean {
+    const { directory, cleanShutdown, recoveryPoint } = this.#input
+    return !cleanShutdown && recoveryPoint === 0 && !this.#disk.exists(`${directory}/${LEADER_EPOCH_CHECKPOINT}`)
   }
 
   #report(clearedFiles: string[]): RecoveryReport {
@@ -115,12 +129,14 @@ class Recovery {
       this.#reportDamage(last?.baseOffset ?? logStartOffset, last?.sizeBytes ?? 0, foundEnd, reason)
     }
     // Dropping the last segments needs no record of its own: a log that ends below its start is empty.
-    if (foundEnd < logStartOffset && this.#corruption === null) {
+    if (this.#segments.length > 0 && foundEnd < logStartOffset && this.#corruption === null) {
       this.#removeSegments(this.#segments.splice(0).map(({ baseOffset }) => baseOffset))
     }
     const logEndOffset = Math.max(foundEnd, logStartOffset, this.#corruption === null ? 0 : recoveryPoint) as Offset
-    // An entry at the log's end is a leader's that had not written yet.
     this.#epochs.truncateFromEnd((logEndOffset + 1) as Offset)
+    // An entry at the log's end is a leader's that had not written yet, or whose first batches were lost.
+    const atEnd = this.#savedEpochs?.find(({ startOffset }) => startOffset === logEndOffset)
+    if (atEnd !== undefined) this.#epochs.assign(atEnd.epoch, logEndOffset)
     this.#epochs.truncateFromStart(logStartOffset)
     return {
       segments: this.#segments,
@@ -133,6 +149,7 @@ class Recovery {
       cutReason: this.#cutReason,
       clearedFiles,
       rebuiltIndexes: this.#rebuiltIndexes,
+      writtenIndexes: this.#writtenIndexes,
     }
   }
 
@@ -142,13 +159,15 @@ class Recovery {
     const nextBase = bases[index + 1] ?? null
     const previous = this.#segments.at(-1)
     if (previous !== undefined && this.#corruption === null) {
-      const gap = this.#gapProblem(previous.endOffset, baseOffset)
-      if (gap !== null && this.#isTorn(previous.endOffset)) {
+      // What is missing below the log's start is not missed.
+      const expected = Math.max(previous.endOffset, this.#input.logStartOffset ?? 0) as Offset
+      const gap = this.#gapProblem(expected, baseOffset)
+      if (gap !== null && this.#isTorn(expected)) {
         this.#cutReason = gap
         this.#cutBytes += this.#removeSegments([baseOffset])
         return true
       }
-      if (gap !== null) this.#reportDamage(previous.baseOffset, previous.sizeBytes, previous.endOffset, gap)
+      if (gap !== null) this.#reportDamage(previous.baseOffset, previous.sizeBytes, expected, gap)
     }
     const segment = Segment.open(this.#disk, this.#input.directory, baseOffset)
     try {
@@ -162,7 +181,10 @@ class Recovery {
       } else if (problem !== null && this.#corruption === null) {
         this.#reportDamage(baseOffset, segment.sizeBytes, segment.endOffset, problem)
       }
-      if (segment.offsetIndex.file.inMemory) segment.persistIndexes()
+      if (segment.offsetIndex.file.inMemory) {
+        segment.persistIndexes()
+        this.#writtenIndexes.push(baseOffset)
+      }
       this.#segments.push(segment.state)
       return cut
     } finally {
@@ -172,8 +194,11 @@ class Recovery {
 
   #replay(segment: Segment, nextBase: Offset | null, fileBytes: number): string | null {
     const { cleanShutdown, recoveryPoint, indexIntervalBytes, gapsAllowed } = this.#input
-    const allDurable = cleanShutdown || (nextBase !== null && nextBase <= recoveryPoint)
+    // A flush that reached into the next segment synced this one's indexes; one that only reached its end may have begun
+    // before it was closed.
+    const allDurable = cleanShutdown || (nextBase !== null && nextBase < recoveryPoint)
     const indexes = this.#savedEpochs === null ? 'rebuild' : allDurable ? 'trust' : 'distrust'
+    const epochsBefore = this.#epochs.entries
     const replay = replaySegment(segment, {
       disk: this.#disk,
       pool: this.#pool,
@@ -184,6 +209,9 @@ class Recovery {
       indexesBelow: allDurable ? Infinity : recoveryPoint,
       verifyFrom: cleanShutdown ? Infinity : recoveryPoint,
       stopOffset: Infinity,
+      onStart: () => {
+        this.#epochs = new LeaderEpochCache(epochsBefore)
+      },
       onBatch: (batch) => this.#observeEpoch(batch),
     })
     this.#scannedBytes += replay.scannedBytes
@@ -198,13 +226,9 @@ class Recovery {
   #observeEpoch(batch: RecordBatchView): string | null {
     const { partitionLeaderEpoch: epoch, baseOffset } = batch
     const isAbove = !this.#input.cleanShutdown && baseOffset >= this.#input.recoveryPoint
-    if (isAbove && epoch >= 0 && epoch < this.#latestEpochBelow(baseOffset)) return `leader epoch ${epoch} goes back`
+    if (isAbove && epoch >= 0 && epoch < this.#epochs.latest) return `leader epoch ${epoch} goes back`
     if (isAbove || this.#savedEpochs === null) this.#epochs.assign(epoch, baseOffset)
     return null
-  }
-
-  #latestEpochBelow(offset: Offset): number {
-    return this.#epochs.entries.findLast(({ startOffset }) => startOffset <= offset)?.epoch ?? -1
   }
 
   #gapProblem(expected: Offset, baseOffset: Offset): string | null {

@@ -31,6 +31,8 @@ export interface ReplayOptions {
   readonly gapsAllowed: boolean
   /** Bytes of the file to look at. */
   readonly fileBytes: number
+  /** The segment is walked from here on: once more when its indexes turn out to be wrong. */
+  onStart?(): void
   onBatch?(batch: RecordBatchView): string | null
 }
 
@@ -91,6 +93,7 @@ function replayFrom(segment: Segment, options: ReplayOptions, start: Start | 'be
   const timeEntry = fromBeginning ? null : start.timeEntry
   const from = entry?.position ?? 0
   resetFacts(segment, from, fromBeginning, options)
+  options.onStart?.()
   let expected: Offset | null = from === 0 ? segment.baseOffset : null
   let isFirst = true
   let timeEntryFound = timeEntry === null

@@ -143,6 +143,12 @@ export class Segment {
     this.bytesSinceIndexEntry = this.writtenBytes - (this.offsetIndex.last()?.position ?? 0)
   }
 
+  /** Where the index says that a search for `offset` may start; 0 when it says something impossible. */
+  indexedPosition(offset: Offset): number {
+    const position = this.offsetIndex.lookup(offset)
+    return position > 0 && position < this.writtenBytes ? position : 0
+  }
+
   /** Kafka's base for rolling by time: the largest timestamp of the first batch; −1 without any. */
   firstTimestamp(): TimestampMs {
     if (this.#firstTimestamp === undefined) {

@@ -141,7 +141,6 @@ class Run {
     expect(this.#log.logEndOffset).toBeGreaterThanOrEqual(this.#ackedEnd)
     const found = this.#found()
     const isPrefix = [this.#batches, ...this.#olderBatches].some((version) => isPrefixOf(found, version))
-    if (!isPrefix) console.log(JSON.stringify([found, this.#batches, this.#olderBatches].map((v: any) => v.map((x: any) => Array.isArray(x) ? x.map((y) => [y.baseOffset, y.crc % 1000]) : [x.baseOffset, x.crc % 1000]))), this.#logger.lines)
     expect(isPrefix, `after a power cut (${mode}) the log is a prefix of what was written`).toBe(true)
     const acked = this.#batches.filter(({ lastOffset }) => lastOffset < this.#ackedEnd && lastOffset >= this.#log.logStartOffset)
     expect(found.filter(({ lastOffset }) => lastOffset < this.#ackedEnd)).toEqual(acked)

@@ -88,6 +88,14 @@ export const producing = [
     const topic = await createTopic(world, 'pair')
     return produce(world, topic, Buffer.concat([batchOf([{ value: 'a' }]), batchOf([{ value: 'b' }])]))
   }),
+  ...[1, -1, -100_000].map((change) =>
+    scenario(`a batch whose length field is wrong by ${change}`, async (world) => {
+      const topic = await createTopic(world, 'length')
+      const records = Buffer.from(batchOf([{ value: 'a' }]))
+      records.writeInt32BE(records.readInt32BE(8) + change, 8)
+      return produce(world, topic, records)
+    }),
+  ),
   ...(['gzip', 'snappy', 'lz4', 'zstd'] as const).map((compression) =>
     scenario(`a batch compressed with ${compression}`, async (world) => {
       const topic = await createTopic(world, compression)
@@ -115,10 +123,11 @@ export const producing = [
       topicData: [{ name: topic, partitionData }],
     }
     const response = await world.connection.request('Produce', 9, body)
-    return response.responses[0]!.partitionResponses.map(({ index, errorCode, baseOffset }) => ({
+    const answers = response.responses[0]!.partitionResponses.map(({ index, errorCode, baseOffset }) => ({
       index,
       error: errorName(errorCode),
       baseOffset,
     }))
+    return answers.sort((a, b) => a.index - b.index)
   }),
 ]

@@ -11,7 +11,7 @@ import type { Uuid } from '@millrace/base'
 import type { RequestContext } from '@millrace/net'
 import { ErrorCode, LateAnswer, NO_RESPONSE } from '@millrace/protocol'
 import type { Handler, NoResponse, RequestOf, ResponseInputOf } from '@millrace/protocol'
-import { CompressionType, RECORD_BATCH_HEADER_BYTES, RecordBatchView } from '@millrace/record'
+import { batchSizeAt, CompressionType, RECORD_BATCH_HEADER_BYTES, RecordBatchView } from '@millrace/record'
 import type { Deadlines } from '../deadlines.ts'
 import { Append } from '../partition/append.ts'
 import type { RequiredAcks } from '../partition/append.ts'
@@ -45,7 +45,7 @@ export function produceHandler({ topics, deadlines }: ProduceSurroundings): Hand
           continue
         }
         const problem = shapeProblem(view, records, context.apiVersion)
-        if (problem === null) partition.append(records!, append)
+        if (problem === null) partition.append(wholeBatch(view, records!), append)
         else append.fail(problem.errorCode, problem.message)
       }
     }
@@ -143,7 +143,7 @@ function partitionResponse({ index, partition, append }: PartitionProgress): Par
     errorCode,
     baseOffset,
     logAppendTimeMs,
-    logStartOffset: errorCode === ErrorCode.NONE ? partition?.log.logStartOffset : undefined,
+    logStartOffset: errorCode === ErrorCode.NONE || append.isInvalid ? partition?.log.logStartOffset : undefined,
     recordErrors: refusedRecords.map(({ batchIndex, message }) => ({ batchIndex, batchIndexErrorMessage: message })),
     errorMessage,
   }
@@ -169,9 +169,21 @@ function shapeProblem(view: RecordBatchView, records: Buffer | null, apiVersion:
   if (records === null || records.length < RECORD_BATCH_HEADER_BYTES) return NOT_ONE_BATCH
   const size = view.at(records, 0).sizeInBytes
   // A size that no batch can have is left to the validation, which calls it corrupt.
-  if (size !== records.length && size >= RECORD_BATCH_HEADER_BYTES) return NOT_ONE_BATCH
+  if (size > records.length || (size >= RECORD_BATCH_HEADER_BYTES && hasBatchAt(records, size))) return NOT_ONE_BATCH
   if (apiVersion < 7 && view.compression === CompressionType.zstd) return ZSTD_TOO_EARLY
   return view.isTransactional ? NO_TRANSACTION : null
+}
+
+/** Whether another whole batch follows; a piece of one does not count, as with Kafka. */
+function hasBatchAt(records: Buffer, position: number): boolean {
+  const size = batchSizeAt(records, position)
+  return size !== null && size <= records.length - position
+}
+
+/** Without what may follow it. @param view at the batch */
+function wholeBatch(view: RecordBatchView, records: Buffer): Buffer {
+  const size = view.sizeInBytes
+  return size >= records.length || size < RECORD_BATCH_HEADER_BYTES ? records : records.subarray(0, size)
 }
 
 const NOT_ONE_BATCH: Problem = {

@@ -54,9 +54,11 @@ export class Partition {
   /** Registered and removed by the waits themselves. */
   readonly fetchWaits = new Set<FetchWait>()
   readonly #surroundings: PartitionSurroundings
-  readonly #validationQueue = new ValidationQueue((append, batch, verdict) =>
-    this.#onVerdict(append, batch, verdict),
-  )
+  readonly #validationQueue = new ValidationQueue((append, batch, verdict) => {
+    this.#onVerdict(append, batch, verdict)
+    // No read of a connection comes after this that would have it written.
+    this.#surroundings.stagedWrites.writeSoon()
+  })
   #image: PartitionImage
   #settings: TopicSettings
   #highWatermark: Offset

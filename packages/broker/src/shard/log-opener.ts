@@ -38,7 +38,9 @@ export class LogOpener {
     const point = this.#startingPoints.get(folderName(identity))
     if (point === undefined) return this.#open(identity, config, NEW)
     const { recoveryPoint, logStartOffset, cleanShutdown } = point
-    if (cleanShutdown || !recoverInPool) return this.#open(identity, config, point)
+    // There is no folder when a crash came between the topic's creation and its log's.
+    const isThere = env.disk.exists(this.#directory(identity))
+    if (cleanShutdown || !recoverInPool || !isThere) return this.#open(identity, config, point)
     const recovery = await env.jobs.run(recoverSegments, {
       directory: this.#directory(identity),
       recoveryPoint,

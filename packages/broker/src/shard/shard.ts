@@ -84,8 +84,8 @@ export class Shard implements ShardControl {
       env,
       pool,
       limits: config.limits,
-      dispatch: (request, context) => this.#dispatch(request, context),
-      beforeReuse: () => this.#stagedWrites.writeAll(),
+      dispatch: (request, context) => this.dispatch(request, context),
+      beforeReuse: () => this.writeStaged(),
     })
   }
 
@@ -96,6 +96,15 @@ export class Shard implements ShardControl {
       .apply(position)
       .with({ controllerId })
     await this.#partitions.openAll(this.#cluster.image, placements)
+  }
+
+  /** Answers one request, whichever wire it came by; `writeStaged` has to follow before its memory is used again. */
+  dispatch(request: DecodedRequest, context: RequestContext): ReturnType<Dispatch> {
+    return this.#handlers[request.api](request.body as never, context)
+  }
+
+  writeStaged(): void {
+    this.#stagedWrites.writeAll()
   }
 
   async listen({ brokerPort, reusePort, ownPort }: ShardListen): Promise<ShardPorts> {
@@ -138,15 +147,10 @@ export class Shard implements ShardControl {
 
   async close(): Promise<ShardStopped> {
     this.#peers.close()
-    this.#stagedWrites.writeAll()
+    this.writeStaged()
     const stopped = await this.#partitions.closeAll()
     this.#deadlines.close()
     return stopped
-  }
-
-  /** Answers one request, whichever wire it came by. */
-  #dispatch(request: DecodedRequest, context: RequestContext): ReturnType<Dispatch> {
-    return this.#handlers[request.api](request.body as never, context)
   }
 
   #listen(name: string, endpoint: Endpoint, reusePort: boolean): Promise<Endpoint> {

@@ -75,6 +75,7 @@ export class Supervisor {
   async start(): Promise<Endpoint> {
     const { env, config, directory, metadata } = this.#options
     this.#unsubscribe = metadata.subscribe((update) => this.#onUpdate(update))
+    this.#image = metadata.current().image
     try {
       await setStraysAside(env, directory, this.#image)
       this.#map.update(this.#image)

@@ -79,7 +79,7 @@ export async function describeConfigs(
   scope: CallScope,
 ): Promise<ConfigDescription[]> {
   const byKey = new Map(resources.map((resource) => [resourceKey(resource), resource]))
-  return await settle(cluster, 'describe configs', scope, [...byKey.keys()], async (pending, signal) => {
+  return await settle(cluster, { what: 'describe configs', keys: [...byKey.keys()] }, scope, async (pending, signal) => {
     const outcomes = new Map<string, Outcome<ConfigDescription>>()
     for (const [target, group] of byTarget(pending.map((key) => byKey.get(key)!))) {
       const request = {
@@ -115,7 +115,7 @@ export async function alterConfigs(
   scope: CallScope,
 ): Promise<void> {
   const byKey = new Map(alterations.map((alteration) => [resourceKey(alteration), alteration]))
-  await settle(cluster, 'alter configs', scope, [...byKey.keys()], async (pending, signal) => {
+  await settle(cluster, { what: 'alter configs', keys: [...byKey.keys()] }, scope, async (pending, signal) => {
     const request = {
       resources: pending.map((key) => alterRequest(byKey.get(key)!)),
       validateOnly,

@@ -52,7 +52,7 @@ export async function createTopics(
 ): Promise<CreatedTopic[]> {
   const byName = new Map(topics.map((topic) => [topic.name, topic]))
   const names = topics.map((topic) => topic.name)
-  return await settle(cluster, 'create topics', scope, names, async (pending, signal) => {
+  return await settle(cluster, { what: 'create topics', keys: names }, scope, async (pending, signal) => {
     const request = {
       topics: pending.map((name) => createRequest(byName.get(name)!)),
       timeoutMs: cluster.options.requestTimeoutMs,
@@ -91,10 +91,9 @@ export async function deleteTopics(
   names: readonly string[],
   scope: CallScope,
 ): Promise<void> {
-  await settle(cluster, 'delete topics', scope, names, async (pending, signal) => {
+  await settle(cluster, { what: 'delete topics', keys: names }, scope, async (pending, signal) => {
     const request = {
       topics: pending.map((name) => ({ name })),
-      topicNames: pending,
       timeoutMs: cluster.options.requestTimeoutMs,
     }
     const { responses } = await cluster.requestController('DeleteTopics', request, signal)
@@ -115,7 +114,7 @@ export async function createPartitions(
 ): Promise<void> {
   const byName = new Map(topics.map((topic) => [topic.name, topic]))
   const names = topics.map((topic) => topic.name)
-  await settle(cluster, 'create partitions', scope, names, async (pending, signal) => {
+  await settle(cluster, { what: 'create partitions', keys: names }, scope, async (pending, signal) => {
     const request = {
       topics: pending.map((name) => growRequest(byName.get(name)!)),
       timeoutMs: cluster.options.requestTimeoutMs,
@@ -158,7 +157,7 @@ export async function describeTopics(
   names: readonly string[],
   scope: CallScope,
 ): Promise<TopicMetadata[]> {
-  return await settle(cluster, 'describe topics', scope, names, async (pending, signal) => {
+  return await settle(cluster, { what: 'describe topics', keys: names }, scope, async (pending, signal) => {
     const request = { topics: pending.map((name) => ({ name })), allowAutoTopicCreation: false }
     const response = await cluster.requestAny('Metadata', request, signal)
     // A cache of its own: descriptions come from this answer, not from what the client has been told before.

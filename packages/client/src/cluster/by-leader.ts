@@ -39,7 +39,9 @@ export async function requestByLeader<Asked extends TopicPartition, Result>(
   const byName = new Map(partitions.map((partition) => [partitionName(partition), partition]))
   for (const topic of new Set(partitions.map((partition) => partition.topic)))
     await cluster.topic(topic, scope)
-  return await settle(cluster, what, scope, [...byName.keys()], async (pending, signal) => {
+  const { unknownTopicTimeoutMs } = cluster.options
+  const batch = { what, keys: [...byName.keys()], unknownTopicTimeoutMs }
+  return await settle(cluster, batch, scope, async (pending, signal) => {
     const outcomes = new Map<string, Outcome<Result>>()
     const leaders = new Map<string, { readonly leader: Endpoint; readonly asked: Asked[] }>()
     for (const name of pending) {

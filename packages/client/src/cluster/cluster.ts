@@ -244,9 +244,10 @@ export class Cluster {
         last = error
       }
     }
-    const tried = [...new Set(candidates.map(formatEndpoint))].join(', ')
-    const reason = last instanceof Error ? `: ${last.message}` : ''
-    throw new ConnectionError(`no broker answers at ${tried}${reason}. Is one running there?`, last)
+    const tried = [...new Set(candidates.map(formatEndpoint))]
+    const reason = last instanceof Error ? last.message : String(last)
+    const others = tried.length === 1 ? '' : ` (tried ${tried.join(', ')})`
+    throw new ConnectionError(`no broker answers: ${reason}${others}. Is one running there?`, last)
   }
 
   /** A port that only the cluster's own network reaches (containers, firewalls) is not tried again for a while. */

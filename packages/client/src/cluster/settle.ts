@@ -2,6 +2,7 @@
  * Batch operations whose items succeed or fail one by one: items that failed retriably are sent again, without those
  * that are done.
  */
+import { ErrorCode } from '@millrace/protocol'
 import type { Cluster } from './cluster.ts'
 import { BrokerError, MillraceError } from '../errors.ts'
 import type { CallScope } from '../retry/call-scope.ts'
@@ -21,33 +22,50 @@ export class PartialFailureError extends MillraceError {
 
 export type Outcome<Result> = Result | BrokerError
 
+export interface Batch {
+  /** For messages, such as `create topics`. */
+  readonly what: string
+  /** The items; what an outcome belongs to. */
+  readonly keys: readonly string[]
+  /**
+   * How long a topic that a broker does not know may take to appear there. Default 0: for the controller, a topic that
+   * it does not know does not exist.
+   */
+  readonly unknownTopicTimeoutMs?: number
+}
+
 /**
- * @param keys the items; what an outcome belongs to
  * @param attempt sends the given items once and returns their outcomes by key
- * @returns the results in the order of `keys`
+ * @returns the results in the order of the keys
  * @throws BrokerError of a single item, PartialFailureError when there were several
  */
 export async function settle<Result>(
   cluster: Cluster,
-  what: string,
+  { what, keys, unknownTopicTimeoutMs = 0 }: Batch,
   scope: CallScope,
-  keys: readonly string[],
   attempt: (pending: readonly string[], signal: AbortSignal) => Promise<ReadonlyMap<string, Outcome<Result>>>,
 ): Promise<Result[]> {
   const settled = new Map<string, Outcome<Result>>()
   if (keys.length === 0) return []
+  const knownByMs = cluster.env.clock.monoMs() + unknownTopicTimeoutMs
   await cluster.retrying(what, scope, async (signal) => {
     const pending = keys.filter((key) => !settled.has(key))
     const outcomes = await attempt(pending, signal)
+    const isLate = cluster.env.clock.monoMs() >= knownByMs
     let retriable: BrokerError | null = null
     for (const [key, outcome] of outcomes) {
-      if (!(outcome instanceof BrokerError) || !outcome.retriable) settled.set(key, outcome)
+      if (!isWorthRetrying(outcome, isLate)) settled.set(key, outcome)
       // The one that asks for new metadata speaks for all: without it the retry would fail in the same way.
       else if (retriable === null || outcome.refreshMetadata) retriable = outcome
     }
     if (retriable !== null) throw retriable
   })
   return resultsOf(what, keys, settled)
+}
+
+function isWorthRetrying<Result>(outcome: Outcome<Result>, isLate: boolean): outcome is BrokerError {
+  if (!(outcome instanceof BrokerError) || !outcome.retriable) return false
+  return !(isLate && outcome.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
 }
 
 function resultsOf<Result>(

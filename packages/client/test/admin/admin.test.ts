@@ -83,6 +83,25 @@ describe('admin client', () => {
     ])
   })
 
+  it('does not look for ever for the offsets of a topic that was deleted', async () => {
+    const { fake, admin } = await rig()
+    fake.createTopic('flights')
+    await fake.until(admin.listOffsets([{ topic: 'flights', partition: 0, at: 'end' }]))
+    fake.topics.delete('flights')
+    const startMs = fake.world.clock.monoMs()
+    const found = fake.until(admin.listOffsets([{ topic: 'flights', partition: 0, at: 'end' }]))
+    await expect(found).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' })
+    expect(fake.world.clock.monoMs() - startMs).toBeLessThan(7_000)
+  })
+
+  it('says at once that a topic to describe does not exist', async () => {
+    const { fake, admin } = await rig()
+    const startMs = fake.world.clock.monoMs()
+    const described = fake.until(admin.describeTopics(['nope']))
+    await expect(described).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' })
+    expect(fake.world.clock.monoMs() - startMs).toBeLessThan(50)
+  })
+
   it('names the partitions that there are when asked for one that is not', async () => {
     const { fake, admin } = await rig()
     fake.createTopic('flights', 2)

@@ -51,7 +51,7 @@ describe('cluster', () => {
     const connected = fake.until(cluster.connect(cluster.scope({ timeoutMs: 1000 })))
     await expect(connected).rejects.toMatchObject({ code: 'TIMEOUT' })
     await expect(connected).rejects.toThrow(
-      /no broker answers at 127.0.0.1:\d, 127.0.0.1:\d.*Is one running there\?/,
+      /no broker answers: 127.0.0.1:\d: .*refused.* \(tried 127.0.0.1:\d, 127.0.0.1:\d\). Is one running there\?/,
     )
     cluster.close()
   })

@@ -1,0 +1,175 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Worker } from 'node:worker_threads'
+import { ErrorCode, errorInfo } from '@millrace/protocol'
+import { batchOf, valuesOf } from '../support/batches.ts'
+import { fetchFrom, produceTo, RunningBroker } from '../support/running-broker.ts'
+
+const running: RunningBroker[] = []
+afterEach(async () => {
+  for (const broker of running.splice(0)) await broker.discard()
+})
+
+async function start(...options: Parameters<typeof RunningBroker.start>): Promise<RunningBroker> {
+  const broker = await RunningBroker.start(...options)
+  running.push(broker)
+  return broker
+}
+
+/** The threads that start while `action` runs, in the order of their start. */
+async function threadsOf<T>(action: () => Promise<T>): Promise<[T, Worker[]]> {
+  const threads: Worker[] = []
+  const onWorker = (worker: Worker): void => void threads.push(worker)
+  process.on('worker', onWorker)
+  try {
+    return [await action(), threads]
+  } finally {
+    process.off('worker', onWorker)
+  }
+}
+
+const values = (records: Buffer | null): string[] => valuesOf(records!).map(([, value]) => value)
+
+describe('a clean stop', () => {
+  it.each([0, 2])('leaves everything for the next start, with %i worker shards', async (shards) => {
+    const first = await RunningBroker.start({ shards })
+    first.metadata.createTopic('flights', 2)
+    const client = await first.connect()
+    await produceTo(client, 'flights', 0, batchOf(['a', 'b']))
+    await produceTo(client, 'flights', 1, batchOf(['c']))
+    await first.stop()
+
+    const second = await start({ shards }, first)
+    expect(second.cleanShutdown).toBe(true)
+    const fetched = await fetchFrom(await second.connect(), 'flights', [0, 0])
+    expect(fetched.map(({ records }) => values(records))).toEqual([['a', 'b'], ['c']])
+  })
+
+  it('still answers the requests under way, those to the controller included', async () => {
+    const broker = await start({ drainTimeoutMs: 60_000, shards: 1 })
+    const client = await broker.connect()
+    const decided = Promise.withResolvers<void>()
+    broker.metadata.gate = decided.promise
+    const created = client.request(
+      'CreateTopics',
+      { topics: [{ name: 'late', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }], timeoutMs: 1 },
+      { timeoutMs: 10_000 },
+    )
+    while (broker.metadata.requests.length === 0) await new Promise(setImmediate)
+    const stopped = running.pop()!.discard()
+    decided.resolve()
+    expect((await created).topics[0]).toMatchObject({ name: 'late', errorCode: 0 })
+    await stopped
+  })
+})
+
+describe('a topic request', () => {
+  it('is answered when every shard has applied the change', async () => {
+    const broker = await start({ shards: 2 })
+    const client = await broker.connect('kafka')
+    for (let round = 0; round < 20; round++) {
+      const name = `flights-${round}`
+      const { topics } = await client.request(
+        'CreateTopics',
+        { topics: [{ name, numPartitions: 2, replicationFactor: 1, assignments: [], configs: [] }], timeoutMs: 1 },
+        { timeoutMs: 10_000 },
+      )
+      expect(topics[0]!.errorCode).toBe(0)
+      const produced = await Promise.all([0, 1].map((index) => produceTo(client, name, index, batchOf(['a']))))
+      expect(produced.map(({ errorCode }) => errorCode)).toEqual([0, 0])
+    }
+  })
+})
+
+describe('two shards', () => {
+  it('serve every partition on either connection, whichever shard has it', async () => {
+    const broker = await start({ shards: 2 })
+    broker.metadata.createTopic('flights', 2)
+    const { topics } = await (
+      await broker.connect()
+    ).request('Metadata', { topics: [{ name: 'flights' }] }, { timeoutMs: 10_000 })
+    const ports = topics[0]!.partitions.map(({ shardPort }) => shardPort)
+    expect(new Set(ports).size).toBe(2)
+    expect(ports).not.toContain(0)
+
+    for (const port of ports) {
+      const client = await broker.connect('native', { host: '127.0.0.1', port })
+      await produceTo(client, 'flights', 0, batchOf([`zero by ${port}`]))
+      await produceTo(client, 'flights', 1, batchOf([`one by ${port}`]))
+      const fetched = await fetchFrom(client, 'flights', [0, 0])
+      expect(fetched.map(({ records }) => values(records).at(-1))).toEqual([`zero by ${port}`, `one by ${port}`])
+    }
+  })
+
+  it('wake a fetch that waits on both for what arrives at one of them', async () => {
+    const broker = await start({ shards: 2 })
+    broker.metadata.createTopic('flights', 2)
+    const [consumer, producer] = [await broker.connect(), await broker.connect('kafka')]
+    for (const index of [0, 1]) {
+      const waiting = fetchFrom(consumer, 'flights', [index, 0], { maxWaitMs: 10_000 })
+      await produceTo(producer, 'flights', index, batchOf([`to ${index}`]))
+      const fetched = await waiting
+      expect(values(fetched[index]!.records)).toEqual([`to ${index}`])
+    }
+  })
+})
+
+describe('a shard that dies', () => {
+  it('is started again with its partitions recovered, and nothing that was acknowledged is missing', async () => {
+    const [broker, threads] = await threadsOf(() => start({ shards: 1 }))
+    broker.metadata.createTopic('flights')
+    const client = await broker.connect()
+    for (const value of ['a', 'b', 'c']) await produceTo(client, 'flights', 0, batchOf([value]))
+
+    const [, successors] = await threadsOf(async () => {
+      const { port } = broker.endpoint
+      await threads[0]!.terminate()
+      await client.request('Metadata', { topics: [] }, { timeoutMs: 1000 }).catch(() => {})
+      expect(client.failure).not.toBeNull()
+      await reachable(broker, port)
+    })
+    expect(successors).toHaveLength(1)
+    const again = await broker.connect()
+    expect(values((await fetchFrom(again, 'flights', [0]))[0]!.records)).toEqual(['a', 'b', 'c'])
+    expect(await produceTo(again, 'flights', 0, batchOf(['d']))).toMatchObject({ errorCode: 0, baseOffset: 3 })
+  })
+
+  it('leaves requests that wait for it at other shards with a retriable error, and finds its peers again', async () => {
+    const [broker, threads] = await threadsOf(() => start({ shards: 2 }))
+    broker.metadata.createTopic('flights', 2)
+    const client = await onShard(broker, 0)
+    await produceTo(client, 'flights', 1, batchOf(['kept']))
+    const waiting = fetchFrom(client, 'flights', [0, 1], { maxWaitMs: 30_000 })
+    // Once this is answered, the share of the fetch waits on the other shard.
+    await client.request('Metadata', { topics: [] }, { timeoutMs: 10_000 })
+    await threads[1]!.terminate()
+    const [own, other] = await waiting
+    expect(own!.errorCode).toBe(0)
+    expect(other!.errorCode).toBe(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    expect(errorInfo(other!.errorCode).retriable).toBe(true)
+
+    let produced = await produceTo(client, 'flights', 1, batchOf(['after']))
+    while (produced.errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER) {
+      produced = await produceTo(client, 'flights', 1, batchOf(['after']))
+    }
+    expect(produced).toMatchObject({ errorCode: 0, baseOffset: 1 })
+    const fetched = await fetchFrom(client, 'flights', [0, 0])
+    expect(values(fetched[1]!.records)).toEqual(['kept', 'after'])
+  })
+})
+
+/** A connection to the shard that leads the given partition of `flights`. */
+async function onShard(broker: RunningBroker, partition: number) {
+  const finder = await broker.connect()
+  const { topics } = await finder.request('Metadata', { topics: [{ name: 'flights' }] }, { timeoutMs: 10_000 })
+  const port = topics[0]!.partitions.find(({ partitionIndex }) => partitionIndex === partition)!.shardPort
+  return broker.connect('native', { host: '127.0.0.1', port })
+}
+
+async function reachable(broker: RunningBroker, port: number): Promise<void> {
+  const endpoint = { host: '127.0.0.1', port }
+  const attempt = await broker.connect('native', endpoint).catch(() => null)
+  if (attempt === null) {
+    await new Promise(setImmediate)
+    await reachable(broker, port)
+  }
+}
