@@ -20,7 +20,6 @@ import {
   kafka,
   millrace,
   requireLinux,
-  root,
   usageOf,
   used,
   type RunningSystem,

@@ -11,7 +11,8 @@ export const acceptedDifferences: ReadonlyMap<string, AcceptedDifference> = new 
   [
     'configs: bad alterations are refused',
     {
-      reason: 'an alteration with an unknown operation is a mistake of the client, not an unknown error of the server',
+      reason:
+        'an alteration with an unknown operation is a mistake of the client, not an unknown error of the server',
       millrace: {
         unknown: 'INVALID_CONFIG',
         type: 'INVALID_CONFIG',

@@ -25,7 +25,7 @@ export interface RunningSystem {
   stop(): Promise<void>
 }
 
-export interface SystemOptions {
+interface SystemOptions {
   /** Pin the broker to these processors (taskset syntax). */
   readonly pin?: string
 }

@@ -38,7 +38,7 @@ export const packages: readonly Package[] = readdirSync(join(root, 'packages'))
     return { folder, name: manifest.name, manifest, references }
   })
 
-export function readJson(path: string): unknown {
+function readJson(path: string): unknown {
   return JSON.parse(readFileSync(join(root, path), 'utf8'))
 }
 

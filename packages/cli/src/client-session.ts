@@ -4,6 +4,8 @@ import { CliError } from './cli-error.ts'
 import type { ConnectionOptions } from './options.ts'
 
 const CONNECT_TIMEOUT_MS = 5000
+/** A person who mistyped a name wants to hear of it; a topic that was just created appears within this everywhere. */
+const UNKNOWN_TOPIC_TIMEOUT_MS = 1000
 
 export function clientOptions({ bootstrap, wire, timeout }: ConnectionOptions) {
   return {
@@ -12,6 +14,7 @@ export function clientOptions({ bootstrap, wire, timeout }: ConnectionOptions) {
     clientId: 'millrace-cli',
     connectTimeoutMs: Math.min(timeout, CONNECT_TIMEOUT_MS),
     apiTimeoutMs: timeout,
+    unknownTopicTimeoutMs: UNKNOWN_TOPIC_TIMEOUT_MS,
   } satisfies ClientOptions
 }
 

@@ -5,7 +5,7 @@
 import type { Command } from 'commander'
 import type { Output } from './output.ts'
 
-export interface Invocation<Options> {
+interface Invocation<Options> {
   /** Positional arguments, in the order declared. A variadic one is an array. */
   readonly args: readonly string[]
   readonly options: Options

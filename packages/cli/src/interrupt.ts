@@ -2,14 +2,19 @@
 
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
 
+let controller: AbortController | null = null
+
+/** The same one for every caller: a process is interrupted once. */
 export function interruptSignal(): AbortSignal {
-  const controller = new AbortController()
+  if (controller !== null) return controller.signal
+  const created = new AbortController()
+  controller = created
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(SIGNAL_EXIT_CODES[name])
+      if (created.signal.aborted) process.exit(SIGNAL_EXIT_CODES[name])
       process.exitCode = SIGNAL_EXIT_CODES[name]
-      controller.abort()
+      created.abort()
     })
   }
-  return controller.signal
+  return created.signal
 }

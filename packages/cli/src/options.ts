@@ -1,7 +1,7 @@
 /** Options that several commands share, and parsers of option values. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 
-export const DEFAULT_BOOTSTRAP = '127.0.0.1:9092'
+const DEFAULT_BOOTSTRAP = '127.0.0.1:9092'
 
 export interface ConnectionOptions {
   readonly bootstrap: string

@@ -5,31 +5,34 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type RunningServer, startEmbeddedServer } from '@millrace/server'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { jsonLines, runCli } from './run-cli.ts'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { callCli, type CliResult, jsonLines, runCli } from './run-cli.ts'
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
 let server: RunningServer
 let folder: string
-let environment: Record<string, string>
 
 beforeAll(async () => {
   server = await startEmbeddedServer()
   folder = mkdtempSync(join(tmpdir(), 'millrace-cli-'))
-  environment = { MILLRACE_BOOTSTRAP: server.bootstrap }
+  vi.stubEnv('MILLRACE_BOOTSTRAP', server.bootstrap)
 })
 afterAll(async () => {
+  vi.unstubAllEnvs()
   await server.close()
   rmSync(folder, { recursive: true })
 })
 
-async function cli(args: string, input = '') {
-  return await runCli(args.split(' '), { input, environment })
+/** @param input for `produce`, by way of a file */
+async function cli(args: string, input: string | null = null): Promise<CliResult> {
+  const path = join(folder, 'input')
+  if (input !== null) writeFileSync(path, input)
+  return await callCli([...args.split(' '), ...(input === null ? [] : ['--file', path])])
 }
 
-async function json(args: string, input = ''): Promise<Record<string, unknown>> {
-  const { stdout, stderr, code } = await cli(`${args} --output json`, input)
+async function json(args: string): Promise<Record<string, unknown>> {
+  const { stdout, stderr, code } = await cli(`${args} --output json`)
   expect(code, stderr).toBe(0)
   return JSON.parse(stdout) as Record<string, unknown>
 }
@@ -118,9 +121,9 @@ describe('millrace produce and consume', { timeout: 30_000 }, () => {
 
   test('a reader that closes the pipe ends consume without an error', async () => {
     await cli('topic create long')
-    await cli('produce long', 'x\n'.repeat(200_000))
+    const input = 'x\n'.repeat(200_000)
+    expect(await runCli(['produce', 'long'], { input })).toMatchObject({ code: 0, stderr: '' })
     const child = spawn(process.execPath, ['--conditions=source', MAIN, 'consume', 'long'], {
-      env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let stderr = ''
@@ -134,7 +137,6 @@ describe('millrace produce and consume', { timeout: 30_000 }, () => {
     await cli('topic create waiting')
     await cli('produce waiting', 'x\n')
     const child = spawn(process.execPath, ['--conditions=source', MAIN, 'consume', 'waiting'], {
-      env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let stdout = ''

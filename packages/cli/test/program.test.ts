@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { commandTable } from '../src/command-table.ts'
-import { runCli } from './run-cli.ts'
+import { callCli, runCli } from './run-cli.ts'
 
 describe('the command line', () => {
   test('prints its version, as text or JSON', async () => {
@@ -27,7 +27,7 @@ describe('the command line', () => {
     ],
     [['topic', 'alter', 'x'], 'error: nothing to change\nGive --partitions, --set or --unset.\n'],
   ])('answers %j with one error, one hint and exit code 2', async (args, message) => {
-    expect(await runCli(args)).toEqual({ code: 2, stdout: '', stderr: message })
+    expect(await callCli(args)).toEqual({ code: 2, stdout: '', stderr: message })
   })
 
   test('prints errors as JSON when asked to', async () => {
@@ -51,20 +51,14 @@ describe('the command line', () => {
 
 describe('every command', () => {
   const paths = commandTable.flatMap((entry) =>
-    'commands' in entry
-      ? [[entry.name], ...entry.commands.map(({ name }) => [entry.name, name])]
-      : [[entry.name]],
+    'commands' in entry ? [[entry.name], ...entry.commands.map(({ name }) => [entry.name, name])] : [[entry.name]],
   )
 
-  test.each(paths)(
-    '%s %s has help with an example, and --output and --version',
-    { timeout: 20_000 },
-    async (...path) => {
-      const { code, stdout } = await runCli([...path.filter(Boolean), '--help'])
-      expect(code).toBe(0)
-      expect(stdout).toMatch(/\nExamples?:\n {2}millrace /)
-      expect(stdout).toContain('--output <format>')
-      expect(stdout).toContain('--version')
-    },
-  )
+  test.each(paths.map((path) => path.join(' ')))('%s has help with an example, and --output and --version', async (path) => {
+    const { code, stdout } = await callCli([...path.split(' '), '--help'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/\nExamples?:\n {2}.*\bmillrace /)
+    expect(stdout).toContain('--output <format>')
+    expect(stdout).toContain('--version')
+  })
 })

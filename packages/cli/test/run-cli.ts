@@ -1,6 +1,8 @@
-/** The command line in a process of its own, as people run it, from the sources. */
+/** The command line as tests call it: in a process of its own, as people run it, or within this one. */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { vi } from 'vitest'
+import { runProgram } from '../src/program.ts'
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
@@ -10,6 +12,7 @@ export interface CliResult {
   readonly stderr: string
 }
 
+/** In a process of its own, from the sources. */
 export function runCli(
   args: readonly string[],
   { input = '', environment = {} }: { input?: string; environment?: Record<string, string> } = {},
@@ -30,6 +33,21 @@ export function runCli(
     child.stdin.on('error', () => {})
     child.stdin.end(input)
   })
+}
+
+/** The same within this process, for tests of what a command does rather than of how its process ends. */
+export async function callCli(args: readonly string[]): Promise<CliResult> {
+  const stdout = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+  const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  const textOf = ({ mock }: typeof stdout): string =>
+    Buffer.concat(mock.calls.map(([chunk]) => Buffer.from(chunk))).toString()
+  try {
+    const code = await runProgram(args)
+    return { code, stdout: textOf(stdout), stderr: textOf(stderr) }
+  } finally {
+    stdout.mockRestore()
+    stderr.mockRestore()
+  }
 }
 
 /** The lines of JSON that a command printed. */

@@ -15,8 +15,9 @@ export interface ProducerOptions extends ClientOptions {
   /** A batch of this size is sent without waiting. Default 65,536. */
   readonly batchBytes?: number | undefined
   /**
-   * Batches grow up to this while the partition's previous one is on its way. Keep it below the topics'
-   * `max.message.bytes`. Default 524,288.
+   * Batches grow up to this while the partition's previous one is on its way: the busier the partition, the fewer and
+   * larger its requests. Keep it below the topics' `max.message.bytes`. Default 524,288, which on one machine stored
+   * 1.8 times as many records of 100 B as batches that stop at 65,536, and 4 times as many as those of 16,384.
    */
   readonly batchBytesMax?: number | undefined
   /** Memory for records that are not acknowledged yet; beyond it `send` waits. Default 67,108,864. */

@@ -240,9 +240,10 @@ export class Producer {
     options: CallOptions,
   ): Promise<RecordResult> {
     const { deliveryTimeoutMs, maxBlockMs } = this.#options
-    const scope = this.#cluster.scope({ timeoutMs: deliveryTimeoutMs + maxBlockMs, ...options })
+    const timeoutMs = options.timeoutMs ?? deliveryTimeoutMs + maxBlockMs
+    const scope = this.#cluster.scope({ timeoutMs, signal: options.signal })
     const error = (): Error =>
-      new TimeoutError(`send to topic ${topic} was not acknowledged in ${options.timeoutMs} ms`)
+      new TimeoutError(`send to topic ${topic} was not acknowledged in ${timeoutMs} ms; it may still be`)
     try {
       return await withinScope(this.#cluster.env, scope, error, () => promise)
     } finally {

@@ -24,7 +24,7 @@ export function storedValues(cluster: FakeCluster, partition = 0, topic = 'fligh
   return cluster.partition(topic, partition).batches.flatMap(({ bytes }) => valuesOf(bytes))
 }
 
-export function valuesOf(batch: Buffer): string[] {
+function valuesOf(batch: Buffer): string[] {
   const records = readRecords(batch, { maxDecompressedBytes: 1e9 })
   if ('kind' in records) throw new Error(records.message)
   return [...records].map((record) => record.valueText() ?? 'null')

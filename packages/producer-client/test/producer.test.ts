@@ -404,6 +404,21 @@ describe('failures', () => {
   })
 })
 
+describe('a topic that was deleted and created again', () => {
+  it('with fewer partitions fails what was meant for the others, and nothing else', async () => {
+    const { cluster, producer } = await producerRig({}, { partitions: 2 })
+    await cluster.until(producer.send('flights', { value: 'a', partition: 1 }))
+    cluster.createTopic('flights', 1)
+    const lost = producer.send('flights', { value: 'b', partition: 1 })
+    const stored = producer.send('flights', { value: 'c', partition: 0 })
+    const rejected = expect(lost).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' })
+    await cluster.until(stored)
+    await cluster.advance(6_000)
+    await rejected
+    expect(storedValues(cluster)).toEqual(['c'])
+  })
+})
+
 describe('acks', () => {
   it.each([
     ['all', -1],

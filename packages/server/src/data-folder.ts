@@ -1,5 +1,6 @@
 /** The data folder before anything reads it: there, writable, and ours alone. */
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { type DataFolderLock, lockDataFolder } from './data-folder-lock.ts'
 import { StartupError } from './startup-error.ts'
 
@@ -9,14 +10,21 @@ import { StartupError } from './startup-error.ts'
  */
 export function claimDataFolder(path: string): DataFolderLock {
   try {
-    mkdirSync(path, { recursive: true })
-    if (!statSync(path).isDirectory()) throw unwritable(path, 'it is no folder')
+    makeFolder(path)
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
     return lockDataFolder(path)
   } catch (error) {
     if (error instanceof StartupError) throw error
     throw unwritable(path, reasonOf(error))
   }
+}
+
+/** By hand, because `recursive` never returns where a parent exists in which nothing can be made, as in /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  const parent = dirname(path)
+  if (parent !== path) makeFolder(parent)
+  mkdirSync(path)
 }
 
 function unwritable(path: string, reason: string): StartupError {
@@ -35,6 +43,8 @@ function reasonOf(error: unknown): string {
       return 'permission denied'
     case 'EROFS':
       return 'the file system is read-only'
+    case 'ENOENT':
+      return 'it cannot be made there'
     case 'ENOTDIR':
     case 'EEXIST':
       return 'it, or a part of its path, is a file'

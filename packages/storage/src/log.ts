@@ -24,7 +24,7 @@ import { LogAppender } from './log-appender.ts'
 import type { AppendInfo } from './log-appender.ts'
 import type { LogConfig } from './log-config.ts'
 import { LogReader } from './log-reader.ts'
-import type { LogRead, ReadOptions } from './log-reader.ts'
+import type { LogRead, ReadOptions, ReadRange } from './log-reader.ts'
 import { isOutOfSpace } from './out-of-space.ts'
 import { readPartitionMetadata, TopicIdMismatchError, writePartitionMetadata } from './partition-metadata.ts'
 import { recoverLog } from './recovery.ts'
@@ -247,7 +247,7 @@ export class Log {
     const isInRange = options.offset >= logStartOffset && options.offset <= logEndOffset
     if (damage !== null && isInRange && options.offset >= damage.offset) return { kind: 'corrupt', corruption: damage }
     const endOffset = Math.min(options.endOffset, this.#readableEnd()) as Offset
-    const read = this.#reader.read({ ...options, endOffset }, { logStartOffset, logEndOffset, gapsAllowed: this.#gapsAllowed })
+    const read = this.#reader.read({ ...options, endOffset }, this.#readRange)
     if (read.kind === 'corrupt') this.#onDamage(read.corruption)
     return read
   }
@@ -430,8 +430,9 @@ export class Log {
     return !this.#isClosed && this.#failure === null && this.#corruption === null
   }
 
-  get #gapsAllowed(): boolean {
-    return this.#config.cleanupPolicy.includes('compact')
+  get #readRange(): ReadRange {
+    const { logStartOffset, logEndOffset } = this
+    return { logStartOffset, logEndOffset, gapsAllowed: this.#config.cleanupPolicy.includes('compact') }
   }
 
   #readableEnd(): Offset {
@@ -473,10 +474,10 @@ export class Log {
 
   /** The log start lies inside a batch that goes: what is left would end below it. */
   #cutsBatchOfStart(offset: Offset): boolean {
-    const { logStartOffset, logEndOffset } = this
+    const { logStartOffset } = this
     const limits = { offset: logStartOffset, endOffset: this.#readableEnd(), maxBytes: 1, atLeastOneBatch: true }
     const pool = new BufferPool({ maxPooledBytes: 0 })
-    const read = this.#reader.read({ ...limits, pool }, { logStartOffset, logEndOffset })
+    const read = this.#reader.read({ ...limits, pool }, this.#readRange)
     if (read.kind !== 'ok' || read.records.length === 0) return false
     const { baseOffset, lastOffset } = new RecordBatchView(read.records)
     read.release()

@@ -207,7 +207,8 @@ class Recovery {
       fileBytes,
       indexes,
       indexesBelow: allDurable ? Infinity : recoveryPoint,
-      verifyFrom: cleanShutdown ? Infinity : recoveryPoint,
+      // With the last durable batch: a length in it that lies would make the rest of it look like a torn tail.
+      verifyFrom: cleanShutdown ? Infinity : recoveryPoint - 1,
       stopOffset: Infinity,
       onStart: () => {
         this.#epochs = new LeaderEpochCache(epochsBefore)

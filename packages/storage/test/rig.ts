@@ -187,7 +187,7 @@ export function baseOffsets(batches: readonly FoundBatch[]): number[] {
 }
 
 /** The values of a batch that was read. */
-export function valuesOf(bytes: Buffer): (string | null)[] {
+function valuesOf(bytes: Buffer): (string | null)[] {
   const records = readRecords(bytes, { maxDecompressedBytes: 2 ** 20 })
   if (!(Symbol.iterator in records)) throw new Error(records.message)
   return [...records].map((record) => record.valueText())

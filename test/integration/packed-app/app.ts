@@ -6,7 +6,7 @@ interface Flight {
   readonly delay: number
 }
 
-const flight: StandardSchema<unknown, Flight> = {
+const flight: StandardSchema<Flight, Flight> = {
   '~standard': {
     version: 1,
     vendor: 'app',

@@ -115,6 +115,6 @@ export const configs = [
       [{ name: 'retention.ms', configOperation: SET!, value: '99' }],
       true,
     )
-    return { answer, then: await describeConfigs(world, topic, ['retention.ms']) }
+    return { answer, afterwards: await describeConfigs(world, topic, ['retention.ms']) }
   }),
 ]

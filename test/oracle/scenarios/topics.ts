@@ -153,7 +153,7 @@ export const topics = [
     const first = await remove()
     for (;;) {
       const [topic] = (await describeTopic(world, name)) as { error: string }[]
-      if (topic!.error !== 'NONE') return { first, then: topic, again: await remove() }
+      if (topic!.error !== 'NONE') return { first, afterwards: topic, again: await remove() }
     }
   }),
   scenario('partitions can be added and not taken away', async (world) => {

@@ -41,7 +41,8 @@ export function split<N extends ApiName, T, P>(
     }
   }
   const shares = new Map<number, RequestOf<N>>()
-  for (const [shard, topics] of topicsByShard) shares.set(shard, api.withTopics(request, topics, topicsByShard.size))
+  for (const [shard, topics] of topicsByShard)
+    shares.set(shard, api.withTopics(request, topics, topicsByShard.size))
   return shares
 }
 

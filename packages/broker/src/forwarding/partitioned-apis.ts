@@ -9,7 +9,11 @@ type ListOffsetsTopic = RequestOf<'ListOffsets'>['topics'][number]
 type DeleteRecordsTopic = RequestOf<'DeleteRecords'>['topics'][number]
 type EpochTopic = RequestOf<'OffsetForLeaderEpoch'>['topics'][number]
 
-export const partitionedProduce: PartitionedApi<'Produce', ProduceTopic, ProduceTopic['partitionData'][number]> = {
+export const partitionedProduce: PartitionedApi<
+  'Produce',
+  ProduceTopic,
+  ProduceTopic['partitionData'][number]
+> = {
   name: 'Produce',
   parks: false,
   topics: (request) => request.topicData,
@@ -19,7 +23,11 @@ export const partitionedProduce: PartitionedApi<'Produce', ProduceTopic, Produce
   index: (partition) => partition.index,
   withPartitions: (topic, partitionData) => ({ ...topic, partitionData }),
   // With acks=0 only the shard that has the connection could close it, so it has to learn of errors.
-  withTopics: (request, topicData) => ({ ...request, topicData, acks: request.acks === 0 ? 1 : request.acks }),
+  withTopics: (request, topicData) => ({
+    ...request,
+    topicData,
+    acks: request.acks === 0 ? 1 : request.acks,
+  }),
   merge: (answers) => ({
     responses: joined(
       answers.flatMap(({ responses }) => responses),
@@ -88,7 +96,13 @@ export const partitionedListOffsets: PartitionedApi<
   index: (partition) => partition.partitionIndex,
   withPartitions: (topic, partitions) => ({ ...topic, partitions }),
   withTopics: (request, topics) => ({ ...request, topics }),
-  merge: (answers) => ({ topics: joined(answers.flatMap(({ topics }) => topics), ({ name }) => name, joinPartitions) }),
+  merge: (answers) => ({
+    topics: joined(
+      answers.flatMap(({ topics }) => topics),
+      ({ name }) => name,
+      joinPartitions,
+    ),
+  }),
   failed: (request, errorCode) => ({
     topics: request.topics.map(({ name, partitions }) => ({
       name,
@@ -111,11 +125,21 @@ export const partitionedDeleteRecords: PartitionedApi<
   index: (partition) => partition.partitionIndex,
   withPartitions: (topic, partitions) => ({ ...topic, partitions }),
   withTopics: (request, topics) => ({ ...request, topics }),
-  merge: (answers) => ({ topics: joined(answers.flatMap(({ topics }) => topics), ({ name }) => name, joinPartitions) }),
+  merge: (answers) => ({
+    topics: joined(
+      answers.flatMap(({ topics }) => topics),
+      ({ name }) => name,
+      joinPartitions,
+    ),
+  }),
   failed: (request, errorCode) => ({
     topics: request.topics.map(({ name, partitions }) => ({
       name,
-      partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode, lowWatermark: NO_OFFSET })),
+      partitions: partitions.map(({ partitionIndex }) => ({
+        partitionIndex,
+        errorCode,
+        lowWatermark: NO_OFFSET,
+      })),
     })),
   }),
 }
@@ -134,7 +158,13 @@ export const partitionedOffsetForLeaderEpoch: PartitionedApi<
   index: (partition) => partition.partition,
   withPartitions: (topic, partitions) => ({ ...topic, partitions }),
   withTopics: (request, topics) => ({ ...request, topics }),
-  merge: (answers) => ({ topics: joined(answers.flatMap(({ topics }) => topics), ({ topic }) => topic, joinPartitions) }),
+  merge: (answers) => ({
+    topics: joined(
+      answers.flatMap(({ topics }) => topics),
+      ({ topic }) => topic,
+      joinPartitions,
+    ),
+  }),
   failed: (request, errorCode) => ({
     topics: request.topics.map(({ topic, partitions }) => ({
       topic,

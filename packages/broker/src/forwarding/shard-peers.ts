@@ -76,18 +76,27 @@ export class ShardPeers {
   }
 
   close(): void {
-    for (const shard of [...this.#peers.keys()]) this.disconnect(shard)
+    for (const shard of this.#peers.keys()) this.disconnect(shard)
   }
 
   /** Copies the records of the request at once: its memory is not needed afterwards. */
-  ask<N extends SharedApi>(shard: number, api: N, request: RequestOf<N>, origin: ShareOrigin): RemoteShare<N> {
+  ask<N extends SharedApi>(
+    shard: number,
+    api: N,
+    request: RequestOf<N>,
+    origin: ShareOrigin,
+  ): RemoteShare<N> {
     const peer = this.#peers.get(shard)
     if (peer === undefined) return { answer: Promise.resolve(null), hurry() {} }
     const id = this.#nextShareId++
     const { apiVersion, clientId, receivedAtMs } = origin
     const copy = api === 'Produce' ? copiedProduce(request as RequestOf<'Produce'>) : new Moved(request, [])
     const share = { id, request: copy.value, origin: { apiVersion, clientId, receivedAtMs } }
-    const call = peer.call as (name: N, share: unknown, transfer: Moved<unknown>['transfer']) => Promise<unknown>
+    const call = peer.call as (
+      name: N,
+      share: unknown,
+      transfer: Moved<unknown>['transfer'],
+    ) => Promise<unknown>
     const answer = call.call(peer, api, share, copy.transfer) as Promise<ResponseInputOf<N>>
     return {
       answer: answer.catch(goneToNull),

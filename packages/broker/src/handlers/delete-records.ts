@@ -30,7 +30,7 @@ export function deleteRecordsHandler({
 
 async function deleteInTopic(topics: TopicTable, { name, partitions }: TopicRequest): Promise<TopicResponse> {
   const topic = topics.byName(name)
-  const results = partitions.map((asked) => {
+  const results = partitions.map(async (asked) => {
     const partition = ledPartition(topic, asked.partitionIndex)
     return typeof partition === 'number' ? failed(asked, partition) : deleteInPartition(partition, asked)
   })
@@ -49,7 +49,9 @@ function deleteInPartition(
   if (target <= log.logStartOffset) return deleted(partitionIndex, log.logStartOffset)
   return new Promise((resolve) => {
     log.advanceLogStart(target, (error) =>
-      resolve(error === null ? deleted(partitionIndex, target) : failed(asked, ErrorCode.KAFKA_STORAGE_ERROR)),
+      resolve(
+        error === null ? deleted(partitionIndex, target) : failed(asked, ErrorCode.KAFKA_STORAGE_ERROR),
+      ),
     )
   })
 }

@@ -30,7 +30,9 @@ export function describeClusterHandler({
       clusterId,
       controllerId: nodeId,
       brokers: brokers.map(({ nodeId: brokerId, host, port, rack }) => ({ brokerId, host, port, rack })),
-      ...(request.includeClusterAuthorizedOperations && { clusterAuthorizedOperations: ALL_CLUSTER_OPERATIONS }),
+      ...(request.includeClusterAuthorizedOperations && {
+        clusterAuthorizedOperations: ALL_CLUSTER_OPERATIONS,
+      }),
     }
   }
 }

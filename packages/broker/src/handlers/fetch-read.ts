@@ -4,7 +4,7 @@
  * Owns: the pooled memory of the records read, until `release`. Must not know: waiting, connections.
  */
 import { NO_OFFSET, ZERO_UUID } from '@millrace/base'
-import type { BufferPool, LeaderEpoch, Offset } from '@millrace/base'
+import type { BufferPool } from '@millrace/base'
 import { ErrorCode } from '@millrace/protocol'
 import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
 import type { Partition } from '../partition/partition.ts'
@@ -61,13 +61,22 @@ export class FetchRead {
   /** Reads in rotated order, answers in the request's. */
   #readTopics(topics: FetchRequest['topics'], rotation: number): TopicResponse[] {
     const first = rotation % Math.max(1, topics.length)
-    const responses: TopicResponse[] = topics.map(({ topic, topicId }) => ({ topic, topicId, partitions: [] }))
+    const responses: TopicResponse[] = topics.map(({ topic, topicId }) => ({
+      topic,
+      topicId,
+      partitions: [],
+    }))
     for (let step = 0; step < topics.length; step++) {
       const position = (first + step) % topics.length
       const { topic, topicId, partitions } = topics[position]!
       const entry = this.#surroundings.topics.find(topic, topicId)
-      const unknown = topicId === ZERO_UUID ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.UNKNOWN_TOPIC_ID
-      responses[position] = { topic, topicId, partitions: this.#readPartitions(entry, unknown, partitions, rotation) }
+      const unknown =
+        topicId === ZERO_UUID ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.UNKNOWN_TOPIC_ID
+      responses[position] = {
+        topic,
+        topicId,
+        partitions: this.#readPartitions(entry, unknown, partitions, rotation),
+      }
     }
     return responses
   }
@@ -79,13 +88,15 @@ export class FetchRead {
     rotation: number,
   ): PartitionResponse[] {
     const first = rotation % Math.max(1, requested.length)
-    const responses = new Array<PartitionResponse>(requested.length)
+    const responses = requested.map(unanswered)
     for (let step = 0; step < requested.length; step++) {
       const position = (first + step) % requested.length
       const request = requested[position]!
       const partition = topic === undefined ? unknownTopicError : ledPartition(topic, request.partition)
       responses[position] =
-        typeof partition === 'number' ? this.#failed(request, partition) : this.#readPartition(partition, request)
+        typeof partition === 'number'
+          ? this.#failed(request, partition)
+          : this.#readPartition(partition, request)
     }
     return responses
   }
@@ -102,10 +113,13 @@ export class FetchRead {
       return this.#failed(request, ErrorCode.OFFSET_OUT_OF_RANGE)
     }
     if (lastFetchedEpoch >= 0) {
-      const end = divergence(partition, fetchOffset, lastFetchedEpoch)
-      if (end !== null) {
+      const { leaderEpoch: epoch, endOffset } = log.endOffsetForEpoch(lastFetchedEpoch)
+      // A later epoch than this leader ever heard of.
+      if (endOffset === NO_OFFSET) return this.#failed(request, ErrorCode.OFFSET_OUT_OF_RANGE)
+      if (epoch !== lastFetchedEpoch || endOffset < fetchOffset) {
         this.mustAnswer = true
-        return { ...this.#answered(partition, request, NO_RECORDS), divergingEpoch: end }
+        // Where the reader's log and this one part (KIP-595).
+        return { ...this.#answered(partition, request, NO_RECORDS), divergingEpoch: { epoch, endOffset } }
       }
     }
     return this.#readLog(partition, request)
@@ -119,7 +133,13 @@ export class FetchRead {
     if (request.fetchOffset >= endOffset || (maxBytes === 0 && !atLeastOneBatch)) {
       return this.#answered(partition, request, NO_RECORDS)
     }
-    const read = partition.read(request.fetchOffset, maxBytes, endOffset, atLeastOneBatch, this.#surroundings.pool)
+    const read = partition.read(
+      request.fetchOffset,
+      maxBytes,
+      endOffset,
+      atLeastOneBatch,
+      this.#surroundings.pool,
+    )
     if (read.kind === 'failed') return this.#failed(request, read.errorCode)
     const { records } = read
     if (records.length > 0) this.#reads.push(read)
@@ -147,16 +167,12 @@ export class FetchRead {
   }
 }
 
-/**
- * Where the reader's log and this one part, if its last record is of another history (KIP-595).
- * @returns the end of the largest epoch here that is not above the reader's; null when they agree
- */
-function divergence(
-  partition: Partition,
-  fetchOffset: Offset,
-  lastFetchedEpoch: LeaderEpoch,
-): { readonly epoch: LeaderEpoch; readonly endOffset: Offset } | null {
-  const { leaderEpoch, endOffset } = partition.log.endOffsetForEpoch(lastFetchedEpoch)
-  if (leaderEpoch === lastFetchedEpoch && endOffset >= fetchOffset) return null
-  return { epoch: leaderEpoch, endOffset }
+/** Takes a partition's place in the response until its turn has come. */
+function unanswered({ partition }: PartitionRequest): PartitionResponse {
+  return {
+    partitionIndex: partition,
+    errorCode: ErrorCode.NONE,
+    highWatermark: NO_OFFSET,
+    records: NO_RECORDS,
+  }
 }

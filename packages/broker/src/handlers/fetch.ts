@@ -38,8 +38,12 @@ export function fetchHandler(surroundings: FetchSurroundings): Handler<'Fetch', 
     const { bytes, partitions } = read
     read.release()
     const answer = new LateAnswer<FetchResponse | NoResponse>()
-    const wait = new FetchWait(request.minBytes - bytes, request.maxWaitMs, partitions, surroundings.deadlines, () =>
-      answer.give(sent(new FetchRead(request, rotation, surroundings), context)),
+    const wait = new FetchWait(
+      request.minBytes - bytes,
+      request.maxWaitMs,
+      partitions,
+      surroundings.deadlines,
+      () => answer.give(sent(new FetchRead(request, rotation, surroundings), context)),
     )
     context.onClosed(() => wait.abandon())
     if (context instanceof ShareContext) context.onHurry(() => wait.complete())

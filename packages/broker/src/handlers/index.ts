@@ -16,7 +16,9 @@ import { produceHandler } from './produce.ts'
 export type HandlerSurroundings = Parameters<typeof produceHandler>[0] &
   Parameters<typeof fetchHandler>[0] &
   Parameters<typeof metadataHandler>[0] &
-  Parameters<typeof describeClusterHandler>[0] & { readonly controller: Parameters<typeof controllerHandler>[1] }
+  Parameters<typeof describeClusterHandler>[0] & {
+    readonly controller: Parameters<typeof controllerHandler>[1]
+  }
 
 /** Handlers that answer from this shard's own partitions; `forwarding` extends them to the other shards'. */
 export function localHandlers(surroundings: HandlerSurroundings): Handlers<RequestContext> {

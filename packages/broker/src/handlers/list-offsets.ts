@@ -110,7 +110,9 @@ function findOffset(partition: Partition, timestamp: TimestampMs, endOffset: Off
 
 /** @returns the epoch that the record at `offset` is or would be of; −1 when nothing was ever written */
 function epochOf(partition: Partition, offset: Offset): LeaderEpoch {
-  return partition.log.leaderEpochs.findLast(({ startOffset }) => startOffset <= offset)?.epoch ?? NO_LEADER_EPOCH
+  return (
+    partition.log.leaderEpochs.findLast(({ startOffset }) => startOffset <= offset)?.epoch ?? NO_LEADER_EPOCH
+  )
 }
 
 function below(endOffset: Offset, found: FoundOffset | null): FoundOffset {

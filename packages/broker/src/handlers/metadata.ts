@@ -39,9 +39,12 @@ export function metadataHandler(surroundings: MetadataSurroundings): Handler<'Me
       clusterId: config.clusterId,
       controllerId: config.nodeId,
       topics: new TopicAnswers(surroundings, request, context.apiVersion, refused).all(),
-      ...(request.includeClusterAuthorizedOperations && { clusterAuthorizedOperations: ALL_CLUSTER_OPERATIONS }),
+      ...(request.includeClusterAuthorizedOperations && {
+        clusterAuthorizedOperations: ALL_CLUSTER_OPERATIONS,
+      }),
     })
-    const missing = config.autoCreateTopics && request.allowAutoTopicCreation ? creatable(request, cluster) : []
+    const missing =
+      config.autoCreateTopics && request.allowAutoTopicCreation ? creatable(request, cluster) : []
     if (missing.length === 0) return answer(NOTHING_REFUSED)
     return topicCreation.create(missing, context).then(answer)
   }
@@ -94,7 +97,9 @@ class TopicAnswers {
       // Ids came with version 10, but versions 10 and 11 could not look topics up by them.
       if (this.#apiVersion < 12) return failed('', ErrorCode.INVALID_REQUEST)
       const topic = topics.byId(topicId)
-      return topic === undefined ? { ...failed(null, ErrorCode.UNKNOWN_TOPIC_ID), topicId } : this.#found(topic)
+      return topic === undefined
+        ? { ...failed(null, ErrorCode.UNKNOWN_TOPIC_ID), topicId }
+        : this.#found(topic)
     }
     const topic = topics.byName(name)
     if (topic !== undefined) return this.#found(topic)
@@ -109,7 +114,9 @@ class TopicAnswers {
       topicId: topic.id,
       isInternal: isInternalTopic(topic.name),
       partitions: topic.partitions.map((partition, index) => this.#partition(topic, partition, index)),
-      ...(this.#request.includeTopicAuthorizedOperations && { topicAuthorizedOperations: ALL_TOPIC_OPERATIONS }),
+      ...(this.#request.includeTopicAuthorizedOperations && {
+        topicAuthorizedOperations: ALL_TOPIC_OPERATIONS,
+      }),
     }
   }
 

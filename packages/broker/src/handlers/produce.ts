@@ -27,12 +27,16 @@ interface ProduceSurroundings {
   readonly deadlines: Deadlines
 }
 
-export function produceHandler({ topics, deadlines }: ProduceSurroundings): Handler<'Produce', RequestContext> {
+export function produceHandler({
+  topics,
+  deadlines,
+}: ProduceSurroundings): Handler<'Produce', RequestContext> {
   const view = new RecordBatchView(Buffer.alloc(0))
 
   return (request, context) => {
     const { acks } = request
-    if (acks !== -1 && acks !== 0 && acks !== 1) return everyPartition(request, ErrorCode.INVALID_REQUIRED_ACKS)
+    if (acks !== -1 && acks !== 0 && acks !== 1)
+      return everyPartition(request, ErrorCode.INVALID_REQUIRED_ACKS)
     const produce = new ProduceProgress(acks)
     for (const { name, topicId, partitionData } of request.topicData) {
       const topic = topics.find(name, topicId)
@@ -78,7 +82,11 @@ function answer(
 /** One produce request under way: its partitions' appends, in the request's order. */
 class ProduceProgress {
   readonly #acks: RequiredAcks
-  readonly #topics: { readonly name: string; readonly topicId: Uuid; readonly partitions: PartitionProgress[] }[] = []
+  readonly #topics: {
+    readonly name: string
+    readonly topicId: Uuid
+    readonly partitions: PartitionProgress[]
+  }[] = []
   readonly #onAppendSettled = (append: Append): void => {
     if (append.errorCode !== ErrorCode.NONE) this.failed = true
     if (--this.#unsettled === 0) this.#onSettled?.()
@@ -143,8 +151,12 @@ function partitionResponse({ index, partition, append }: PartitionProgress): Par
     errorCode,
     baseOffset,
     logAppendTimeMs,
-    logStartOffset: errorCode === ErrorCode.NONE || append.isInvalid ? partition?.log.logStartOffset : undefined,
-    recordErrors: refusedRecords.map(({ batchIndex, message }) => ({ batchIndex, batchIndexErrorMessage: message })),
+    logStartOffset:
+      errorCode === ErrorCode.NONE || append.isInvalid ? partition?.log.logStartOffset : undefined,
+    recordErrors: refusedRecords.map(({ batchIndex, message }) => ({
+      batchIndex,
+      batchIndexErrorMessage: message,
+    })),
     errorMessage,
   }
 }
@@ -169,7 +181,8 @@ function shapeProblem(view: RecordBatchView, records: Buffer | null, apiVersion:
   if (records === null || records.length < RECORD_BATCH_HEADER_BYTES) return NOT_ONE_BATCH
   const size = view.at(records, 0).sizeInBytes
   // A size that no batch can have is left to the validation, which calls it corrupt.
-  if (size > records.length || (size >= RECORD_BATCH_HEADER_BYTES && hasBatchAt(records, size))) return NOT_ONE_BATCH
+  if (size > records.length || (size >= RECORD_BATCH_HEADER_BYTES && hasBatchAt(records, size)))
+    return NOT_ONE_BATCH
   if (apiVersion < 7 && view.compression === CompressionType.zstd) return ZSTD_TOO_EARLY
   return view.isTransactional ? NO_TRANSACTION : null
 }

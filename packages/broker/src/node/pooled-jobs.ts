@@ -62,7 +62,9 @@ export class PooledJobs implements JobRunner {
       niceIncrement: NICE_INCREMENT[name],
       resourceLimits: { maxOldGenerationSizeMb: OLD_GENERATION_MB_MAX },
     })
-    pool.on('error', (error: unknown) => this.#options.log.error({ pool: name, error }, 'a job thread failed'))
+    pool.on('error', (error: unknown) =>
+      this.#options.log.error({ pool: name, error }, 'a job thread failed'),
+    )
     return pool
   }
 }

@@ -8,7 +8,13 @@ import { MessageChannel, Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { NetError } from '@millrace/base'
 import type { Log, Timers } from '@millrace/base'
-import type { ShardListen, ShardPorts, ShardStart, ShardStopped, ShardUpdate } from '../shard/shard-control.ts'
+import type {
+  ShardListen,
+  ShardPorts,
+  ShardStart,
+  ShardStopped,
+  ShardUpdate,
+} from '../shard/shard-control.ts'
 import type { PartitionCheckpoint, SupervisorCalls } from '../shard/shard-control.ts'
 import { Calls, PortClosedError, RemoteError } from '../thread/calls.ts'
 import type { LaunchedShard } from '../supervisor/shard-launcher.ts'
@@ -41,7 +47,7 @@ export class ShardThread implements LaunchedShard {
     this.#shard = start.shard
     const { port1, port2 } = new MessageChannel()
     const workerData: ShardWorkerData = { start, supervisor: port2 }
-    this.#worker = new Worker(new URL(`./shard-worker${import.meta.url.slice(-3)}`, import.meta.url), {
+    this.#worker = new Worker(new URL(`./shard.worker${import.meta.url.slice(-3)}`, import.meta.url), {
       name: `shard ${start.shard}`,
       workerData,
       transferList: [port2],
@@ -79,7 +85,8 @@ export class ShardThread implements LaunchedShard {
   listen(listen: ShardListen): Promise<ShardPorts> {
     return this.#calls.call('listen', listen).catch((error: unknown) => {
       // What kept a port from being bound is told to people, who know these errors by their codes.
-      if (error instanceof RemoteError && error.code !== undefined) throw new NetError(error.code, error.message)
+      if (error instanceof RemoteError && error.code !== undefined)
+        throw new NetError(error.code, error.message)
       throw error
     })
   }

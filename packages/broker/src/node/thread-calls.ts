@@ -19,7 +19,7 @@ export interface LogLine {
   readonly message: string
 }
 
-export interface RemoteJob extends Pick<Job<unknown, unknown>, 'pool' | 'module'> {
+interface RemoteJob extends Pick<Job<unknown, unknown>, 'pool' | 'module'> {
   readonly input: unknown
 }
 

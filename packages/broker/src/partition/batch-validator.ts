@@ -3,7 +3,13 @@
  * when a large compressed batch must be unpacked for it.
  */
 import type { JobRunner } from '@millrace/base'
-import { CompressionType, RECORD_BATCH_HEADER_BYTES, RecordBatchView, batchValidation, validateBatch } from '@millrace/record'
+import {
+  CompressionType,
+  RECORD_BATCH_HEADER_BYTES,
+  RecordBatchView,
+  batchValidation,
+  validateBatch,
+} from '@millrace/record'
 import type { BatchError, BatchLimits } from '@millrace/record'
 
 export class BatchValidator {

@@ -200,7 +200,10 @@ export class Partition {
       this.log.applyRetention(nowWallMs, this.#highWatermark)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
-      this.#surroundings.journal.error({ topic: this.topic, partition: this.index, error }, 'retention failed')
+      this.#surroundings.journal.error(
+        { topic: this.topic, partition: this.index, error },
+        'retention failed',
+      )
     }
   }
 

@@ -87,10 +87,12 @@ export class LogOpener {
   #checkpointsFor({ topic, partition }: LogIdentity): LogCheckpoints {
     const persist = (log: Log, done: (error: DiskError | null) => void): void => {
       const { recoveryPoint, logStartOffset, directory } = log
-      this.#options.saveCheckpoint({ topic, partition, recoveryPoint, logStartOffset, highWatermark: recoveryPoint }).then(
-        () => done(null),
-        (error: Error) => done(new DiskError('EIO', directory, `checkpoint (${error.message})`)),
-      )
+      this.#options
+        .saveCheckpoint({ topic, partition, recoveryPoint, logStartOffset, highWatermark: recoveryPoint })
+        .then(
+          () => done(null),
+          (error: Error) => done(new DiskError('EIO', directory, `checkpoint (${error.message})`)),
+        )
     }
     return { persistRecoveryPoint: persist, persistLogStartOffset: persist }
   }

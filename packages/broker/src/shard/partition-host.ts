@@ -58,7 +58,8 @@ export class PartitionHost {
       const settings = this.#settingsOf(image, topic.name)
       for (const [index, partition] of topic.partitions.entries()) {
         entry.slots[index] = this.#slotElsewhere(entry, index, partition)
-        if (this.#isOwn(entry, index, partition)) openings.push(this.#recover(entry, index, partition, settings))
+        if (this.#isOwn(entry, index, partition))
+          openings.push(this.#recover(entry, index, partition, settings))
       }
     }
     await Promise.all(openings)
@@ -81,13 +82,15 @@ export class PartitionHost {
   }
 
   checkpoints(): PartitionCheckpoint[] {
-    return [...this.partitions()].map(({ topic, index, highWatermark, log: { recoveryPoint, logStartOffset } }) => ({
-      topic,
-      partition: index,
-      recoveryPoint,
-      logStartOffset,
-      highWatermark,
-    }))
+    return [...this.partitions()].map(
+      ({ topic, index, highWatermark, log: { recoveryPoint, logStartOffset } }) => ({
+        topic,
+        partition: index,
+        recoveryPoint,
+        logStartOffset,
+        highWatermark,
+      }),
+    )
   }
 
   /** Flushes and closes every log. */
@@ -98,7 +101,12 @@ export class PartitionHost {
     return { clean: outcomes.every((clean) => clean), checkpoints: this.checkpoints() }
   }
 
-  async #recover(entry: TopicEntry, index: number, image: PartitionImage, settings: TopicSettings): Promise<void> {
+  async #recover(
+    entry: TopicEntry,
+    index: number,
+    image: PartitionImage,
+    settings: TopicSettings,
+  ): Promise<void> {
     try {
       const log = await this.#options.logs.recover(identityOf(entry, index), settings.logConfig)
       // Consumers must find what they found before the crash, so it has to be below the high watermark again.
@@ -192,7 +200,8 @@ export class PartitionHost {
     entry.slots[index] = NOT_HERE
     await removal
     // Unless this topic, too, was deleted meanwhile.
-    if (this.#topics.byId(entry.id) === entry) entry.slots[index] = this.#create(entry, index, image, settings)
+    if (this.#topics.byId(entry.id) === entry)
+      entry.slots[index] = this.#create(entry, index, image, settings)
   }
 
   #resign(partition: Partition): void {
@@ -228,7 +237,9 @@ export class PartitionHost {
   }
 
   #isOwn({ id }: TopicEntry, index: number, { leader }: PartitionImage): boolean {
-    return leader === this.#options.config.nodeId && this.#placements.get(id)?.[index] === this.#topics.ownShard
+    return (
+      leader === this.#options.config.nodeId && this.#placements.get(id)?.[index] === this.#topics.ownShard
+    )
   }
 
   #slotElsewhere({ id }: TopicEntry, index: number, { leader }: PartitionImage): Slot {

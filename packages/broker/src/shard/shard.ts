@@ -100,7 +100,8 @@ export class Shard implements ShardControl {
 
   /** Answers one request, whichever wire it came by; `writeStaged` has to follow before its memory is used again. */
   dispatch(request: DecodedRequest, context: RequestContext): ReturnType<Dispatch> {
-    return this.#handlers[request.api](request.body as never, context)
+    // The handler of an API takes and gives that API's bodies: more than the compiler can follow here.
+    return this.#handlers[request.api](request.body as never, context) as ReturnType<Dispatch>
   }
 
   writeStaged(): void {
@@ -109,12 +110,16 @@ export class Shard implements ShardControl {
 
   async listen({ brokerPort, reusePort, ownPort }: ShardListen): Promise<ShardPorts> {
     const { host } = this.#config.listener
-    const broker = brokerPort === null ? null : await this.#listen(BROKER_LISTENER, { host, port: brokerPort }, reusePort)
+    const broker =
+      brokerPort === null ? null : await this.#listen(BROKER_LISTENER, { host, port: brokerPort }, reusePort)
     const own = ownPort ? await this.#listen(SHARD_LISTENER, { host, port: 0 }, false) : null
     return { brokerPort: broker?.port ?? null, ownPort: own?.port ?? null }
   }
 
-  async announce(ports: { readonly brokerPort: number; readonly shardPorts: readonly number[] }): Promise<void> {
+  async announce(ports: {
+    readonly brokerPort: number
+    readonly shardPorts: readonly number[]
+  }): Promise<void> {
     this.#cluster.brokerPort = ports.brokerPort
     this.#cluster.shardPorts = ports.shardPorts
   }

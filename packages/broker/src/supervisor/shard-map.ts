@@ -16,7 +16,7 @@ export class ShardMap {
 
   constructor(nodeId: NodeId, shardCount: number) {
     this.#nodeId = nodeId
-    this.#leaders = new Array<number>(shardCount).fill(0)
+    this.#leaders = Array.from({ length: shardCount }, () => 0)
   }
 
   /** Every placement, for a shard that starts. */
@@ -28,7 +28,7 @@ export class ShardMap {
 
   /** @returns the placements that are new since the last image */
   update(image: MetadataImage): Placement[] {
-    for (const topicId of [...this.#shards.keys()]) {
+    for (const topicId of this.#shards.keys()) {
       if (image.topics.byId(topicId) === undefined) this.#forget(topicId)
     }
     return [...image.topics.values()].flatMap((topic) => this.#updateTopic(topic))

@@ -5,6 +5,7 @@
  * null, so that nobody waits for the dead.
  */
 import { PortClosedError } from '../thread/calls.ts'
+import type { ShardUpdate } from '../shard/shard-control.ts'
 import type { LaunchedShard } from './shard-launcher.ts'
 
 export class ShardSlot {
@@ -15,6 +16,7 @@ export class ShardSlot {
   ownPort = 0
   #shard: LaunchedShard | null = null
   #tail: Promise<unknown> = Promise.resolve()
+  #lastPublished: Promise<unknown> = Promise.resolve()
 
   constructor(index: number) {
     this.index = index
@@ -46,9 +48,21 @@ export class ShardSlot {
     return answer
   }
 
-  /** Resolves when everything asked so far is answered. */
-  async settled(): Promise<void> {
-    await this.#tail
+  /** Tells of a change of metadata. Rejects when the shard can't follow it. */
+  publish(update: ShardUpdate): Promise<unknown> {
+    const published = this.ask((shard) => shard.publish(update))
+    this.#lastPublished = published.catch(() => {
+      // Whoever published is told, and ends the shard: nothing is left to wait for.
+    })
+    return published
+  }
+
+  /**
+   * Resolves when every change published so far is applied. Waits for nothing that was asked after it: a shard that
+   * drains waits for its requests, and one of those may be waiting here.
+   */
+  async applied(): Promise<void> {
+    await this.#lastPublished
   }
 }
 

@@ -20,6 +20,9 @@ export async function setStraysAside(
       directory.forget({ topic, partition }, (error) => (error === null ? resolve() : reject(error))),
     )
     disk.rename(folder, aside)
-    log.warn({ folder: aside }, 'a folder of an unknown partition was set aside: delete it when nobody misses it')
+    log.warn(
+      { folder: aside },
+      'a folder of an unknown partition was set aside: delete it when nobody misses it',
+    )
   }
 }

@@ -16,7 +16,13 @@ import type { LogDirectory } from '@millrace/storage'
 import type { BrokerConfig } from '../config.ts'
 import type { ControllerApi, ControllerChannel } from '../controller-channel.ts'
 import type { MetadataPublisher, MetadataUpdate } from '../metadata-publisher.ts'
-import type { ControllerCall, ShardStart, ShardUpdate, StartingPoint, SupervisorCalls } from '../shard/shard-control.ts'
+import type {
+  ControllerCall,
+  ShardStart,
+  ShardUpdate,
+  StartingPoint,
+  SupervisorCalls,
+} from '../shard/shard-control.ts'
 import { CheckpointWriter } from './checkpoint-writer.ts'
 import { freePort } from './free-port.ts'
 import { Housekeeping } from './housekeeping.ts'
@@ -87,7 +93,7 @@ export class Supervisor {
     } catch (error) {
       this.#state = 'stopping'
       this.#unsubscribe()
-      await Promise.all(this.#slots.map((slot) => slot.shard?.kill()))
+      await Promise.all(this.#slots.map(async (slot) => slot.shard?.kill()))
       throw error
     }
     this.#state = 'running'
@@ -179,7 +185,7 @@ export class Supervisor {
     const { position, controllerId } = image
     const update: ShardUpdate = { records, position, controllerId, placements }
     for (const slot of this.#slots) {
-      slot.ask((shard) => shard.publish(update)).catch((error: unknown) => this.#onBroken(slot, error))
+      slot.publish(update).catch((error: unknown) => this.#onBroken(slot, error))
     }
   }
 
@@ -188,7 +194,7 @@ export class Supervisor {
     { api, request, context }: ControllerCall<N>,
   ): Promise<ResponseInputOf<N>> {
     const response = await controller.request(api, request, context)
-    await Promise.all(this.#slots.map((slot) => slot.settled()))
+    await Promise.all(this.#slots.map((slot) => slot.applied()))
     return response
   }
 

@@ -35,7 +35,12 @@ type Implementation<T> = { [Name in keyof T]: (argument: Argument<T[Name]>) => u
 type Frame =
   | { readonly kind: 'call'; readonly id: number; readonly name: string; readonly argument: unknown }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
-  | { readonly kind: 'failure'; readonly id: number; readonly message: string; readonly code: string | undefined }
+  | {
+      readonly kind: 'failure'
+      readonly id: number
+      readonly message: string
+      readonly code: string | undefined
+    }
 
 /** An answer whose memory moves to the other thread instead of being cloned. */
 export class Moved<T> {

@@ -11,7 +11,7 @@ import type { LogConfig } from '@millrace/storage'
  * - `interval`: flushed in the background `flushMs` after the first unflushed write; answers and consumers don't wait.
  * - `os`: never flushed explicitly while running (Kafka's default); a clean stop still flushes.
  */
-export type FlushPolicy = 'commit' | 'interval' | 'os'
+type FlushPolicy = 'commit' | 'interval' | 'os'
 
 export interface TopicSettings {
   readonly flushPolicy: FlushPolicy

@@ -8,11 +8,11 @@ import { ErrorCode } from '@millrace/protocol'
 import { Partition } from '../partition/partition.ts'
 
 /** Why this shard can't serve a partition, as a protocol error code. */
-export interface Unavailable {
+interface Unavailable {
   readonly errorCode: number
 }
 
-export interface OnShard {
+interface OnShard {
   readonly shard: number
 }
 

@@ -32,7 +32,10 @@ describe('Produce', () => {
   it('answers acks=1 after the write and acks=all after the flush under the policy commit', async () => {
     await using fixture = await ShardFixture.open({ topics: { t: 1 }, flushPolicy: 'commit' })
     fixture.broker.faulty.holdSyncs()
-    expect(await fixture.produce('t', 0, batchOf(['a']), { acks: 1 })).toMatchObject({ errorCode: 0, baseOffset: 0 })
+    expect(await fixture.produce('t', 0, batchOf(['a']), { acks: 1 })).toMatchObject({
+      errorCode: 0,
+      baseOffset: 0,
+    })
     let flushed = false
     const all = fixture.produce('t', 0, batchOf(['b']), { acks: -1 }).finally(() => (flushed = true))
     await turn()
@@ -59,7 +62,10 @@ describe('Produce', () => {
     fixture.broker.time.advance(300)
     expect(await late).toMatchObject({ errorCode: ErrorCode.REQUEST_TIMED_OUT, baseOffset: -1 })
     fixture.broker.faulty.releaseSyncs()
-    expect(await fixture.produce('t', 0, batchOf(['b']), { acks: -1 })).toMatchObject({ errorCode: 0, baseOffset: 1 })
+    expect(await fixture.produce('t', 0, batchOf(['b']), { acks: -1 })).toMatchObject({
+      errorCode: 0,
+      baseOffset: 1,
+    })
   })
 
   it('does not answer acks=0, and closes the connection when such a request fails', async () => {
@@ -119,7 +125,9 @@ describe('Produce', () => {
       const refused = await fixture.produce('timed', 0, batchOf(['a'], { timestamp }))
       expect(refused.errorCode).toBe(ErrorCode.INVALID_TIMESTAMP)
     }
-    expect(await fixture.produce('timed', 0, batchOf(['a'], { timestamp: now }))).toMatchObject({ errorCode: 0 })
+    expect(await fixture.produce('timed', 0, batchOf(['a'], { timestamp: now }))).toMatchObject({
+      errorCode: 0,
+    })
   })
 
   it('stamps the time of the append where the topic says so', async () => {
@@ -150,7 +158,11 @@ describe('Produce', () => {
     const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 }
     const control = await fixture.produce('t', 0, batchOf(['a'], { isControl: true }))
     expect(control.errorCode).toBe(ErrorCode.INVALID_RECORD)
-    const transactional = await fixture.produce('t', 0, batchOf(['a'], { ...producer, isTransactional: true }))
+    const transactional = await fixture.produce(
+      't',
+      0,
+      batchOf(['a'], { ...producer, isTransactional: true }),
+    )
     expect(transactional.errorCode).toBe(ErrorCode.INVALID_TXN_STATE)
     expect(await fixture.produce('t', 0, batchOf(['a'], producer))).toMatchObject({ errorCode: 0 })
   })
@@ -165,7 +177,11 @@ describe('Produce', () => {
 
   it('tells unknown topics and partitions', async () => {
     await using fixture = await ShardFixture.open({ topics: { t: 1 } })
-    for (const [topic, partition] of [['missing', 0], ['t', 1], ['t', -1]] as const) {
+    for (const [topic, partition] of [
+      ['missing', 0],
+      ['t', 1],
+      ['t', -1],
+    ] as const) {
       const refused = await fixture.produce(topic, partition, batchOf(['a']))
       expect(refused.errorCode).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
     }
@@ -179,8 +195,14 @@ describe('Produce', () => {
         return job.run(input)
       },
     }
-    await using fixture = await ShardFixture.open({ topics: { t: 2 }, jobs, config: { inlineValidationBytesMax: 100 } })
-    const large = batchOf(['x'.repeat(5000), ...'abcdefgh'], { compression: CompressionType.gzip })
+    await using fixture = await ShardFixture.open({
+      topics: { t: 2 },
+      jobs,
+      config: { inlineValidationBytesMax: 100 },
+    })
+    const large = batchOf(['x'.repeat(5000), ...Array.from({ length: 8 }, (_, index) => `small ${index}`)], {
+      compression: CompressionType.gzip,
+    })
     const first = fixture.produce('t', 0, large)
     const second = fixture.produce('t', 0, batchOf(['small']))
     expect(await fixture.produce('t', 1, batchOf(['other partition']))).toMatchObject({ baseOffset: 0 })
@@ -190,8 +212,14 @@ describe('Produce', () => {
   })
 
   it('refuses, without harm to others, a large compressed batch that the pool finds broken', async () => {
-    await using fixture = await ShardFixture.open({ topics: { t: 1 }, config: { inlineValidationBytesMax: 100 } })
-    const broken = batchOf(Array.from({ length: 50 }, (_, index) => `value ${index}`), { compression: CompressionType.gzip })
+    await using fixture = await ShardFixture.open({
+      topics: { t: 1 },
+      config: { inlineValidationBytesMax: 100 },
+    })
+    const broken = batchOf(
+      Array.from({ length: 50 }, (_, index) => `value ${index}`),
+      { compression: CompressionType.gzip },
+    )
     broken[broken.length - 9]! ^= 1
     const refused = fixture.produce('t', 0, broken)
     const good = fixture.produce('t', 0, batchOf(['good']))
@@ -209,7 +237,10 @@ describe('Produce', () => {
     expect(await fixture.produce('other', 0, batchOf(['a']))).toMatchObject({ errorCode: 0 })
     expect((await fixture.fetch('full', 0, 0)).records!.length).toBeGreaterThan(0)
     fixture.broker.faulty.faults.failWrites = null
-    expect(await fixture.produce('full', 0, batchOf(['again']))).toMatchObject({ errorCode: 0, baseOffset: 1 })
+    expect(await fixture.produce('full', 0, batchOf(['again']))).toMatchObject({
+      errorCode: 0,
+      baseOffset: 1,
+    })
   })
 
   it('acknowledges nothing more after a failed flush, but goes on reading', async () => {
@@ -231,6 +262,8 @@ describe('Produce', () => {
     fixture.broker.metadata.deleteTopic('t')
     expect(await waiting).toMatchObject({ errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION })
     fixture.broker.faulty.dropSyncs()
-    expect((await fixture.produce('t', 0, batchOf(['b']))).errorCode).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    expect((await fixture.produce('t', 0, batchOf(['b']))).errorCode).toBe(
+      ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+    )
   })
 })

@@ -21,7 +21,7 @@ import { valuesOf } from '../support/batches.ts'
 /** Compressed batches above this go to the pool. */
 const INLINE_BYTES_MAX = 200
 
-export const TOPIC_ID = 'bWlsbHJhY2UtYnJva2VyMQ' as Uuid
+const TOPIC_ID = 'bWlsbHJhY2UtYnJva2VyMQ' as Uuid
 
 export const IMAGE: PartitionImage = {
   replicas: [NODE],

@@ -152,7 +152,11 @@ describe('the other flush policies', () => {
     rig.write()
     rig.time.advance(3_600_000)
     rig.flushed()
-    expect([append.settled, rig.partition.highWatermark, rig.partition.log.recoveryPoint]).toEqual([true, 1, 0])
+    expect([append.settled, rig.partition.highWatermark, rig.partition.log.recoveryPoint]).toEqual([
+      true,
+      1,
+      0,
+    ])
   })
 
   it('a change away from commit shows consumers at once what was only written', () => {

@@ -9,7 +9,9 @@ const CORRUPT: BatchError = { kind: 'corrupt', message: 'bad checksum' }
 
 function queueOfThree() {
   const verdicts: { readonly batch: string; readonly verdict: Verdict }[] = []
-  const queue = new ValidationQueue((_append, batch, verdict) => verdicts.push({ batch: batch.toString(), verdict }))
+  const queue = new ValidationQueue((_append, batch, verdict) =>
+    verdicts.push({ batch: batch.toString(), verdict }),
+  )
   const validations = ['a', 'b', 'c'].map((name) => {
     const validation = Promise.withResolvers<BatchError | null>()
     const append = new Append(1, () => {})

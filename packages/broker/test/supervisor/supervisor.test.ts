@@ -1,8 +1,11 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Worker } from 'node:worker_threads'
 import { ErrorCode, errorInfo } from '@millrace/protocol'
 import { batchOf, valuesOf } from '../support/batches.ts'
 import { fetchFrom, produceTo, RunningBroker } from '../support/running-broker.ts'
+
+// Threads take their time to start on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 const running: RunningBroker[] = []
 afterEach(async () => {
@@ -51,7 +54,10 @@ describe('a clean stop', () => {
     broker.metadata.gate = decided.promise
     const created = client.request(
       'CreateTopics',
-      { topics: [{ name: 'late', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }], timeoutMs: 1 },
+      {
+        topics: [{ name: 'late', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }],
+        timeoutMs: 1,
+      },
       { timeoutMs: 10_000 },
     )
     while (broker.metadata.requests.length === 0) await new Promise(setImmediate)
@@ -70,11 +76,16 @@ describe('a topic request', () => {
       const name = `flights-${round}`
       const { topics } = await client.request(
         'CreateTopics',
-        { topics: [{ name, numPartitions: 2, replicationFactor: 1, assignments: [], configs: [] }], timeoutMs: 1 },
+        {
+          topics: [{ name, numPartitions: 2, replicationFactor: 1, assignments: [], configs: [] }],
+          timeoutMs: 1,
+        },
         { timeoutMs: 10_000 },
       )
       expect(topics[0]!.errorCode).toBe(0)
-      const produced = await Promise.all([0, 1].map((index) => produceTo(client, name, index, batchOf(['a']))))
+      const produced = await Promise.all(
+        [0, 1].map((index) => produceTo(client, name, index, batchOf(['a']))),
+      )
       expect(produced.map(({ errorCode }) => errorCode)).toEqual([0, 0])
     }
   })
@@ -96,7 +107,10 @@ describe('two shards', () => {
       await produceTo(client, 'flights', 0, batchOf([`zero by ${port}`]))
       await produceTo(client, 'flights', 1, batchOf([`one by ${port}`]))
       const fetched = await fetchFrom(client, 'flights', [0, 0])
-      expect(fetched.map(({ records }) => values(records).at(-1))).toEqual([`zero by ${port}`, `one by ${port}`])
+      expect(fetched.map(({ records }) => values(records).at(-1))).toEqual([
+        `zero by ${port}`,
+        `one by ${port}`,
+      ])
     }
   })
 
@@ -130,7 +144,10 @@ describe('a shard that dies', () => {
     expect(successors).toHaveLength(1)
     const again = await broker.connect()
     expect(values((await fetchFrom(again, 'flights', [0]))[0]!.records)).toEqual(['a', 'b', 'c'])
-    expect(await produceTo(again, 'flights', 0, batchOf(['d']))).toMatchObject({ errorCode: 0, baseOffset: 3 })
+    expect(await produceTo(again, 'flights', 0, batchOf(['d']))).toMatchObject({
+      errorCode: 0,
+      baseOffset: 3,
+    })
   })
 
   it('leaves requests that wait for it at other shards with a retriable error, and finds its peers again', async () => {
@@ -160,7 +177,11 @@ describe('a shard that dies', () => {
 /** A connection to the shard that leads the given partition of `flights`. */
 async function onShard(broker: RunningBroker, partition: number) {
   const finder = await broker.connect()
-  const { topics } = await finder.request('Metadata', { topics: [{ name: 'flights' }] }, { timeoutMs: 10_000 })
+  const { topics } = await finder.request(
+    'Metadata',
+    { topics: [{ name: 'flights' }] },
+    { timeoutMs: 10_000 },
+  )
   const port = topics[0]!.partitions.find(({ partitionIndex }) => partitionIndex === partition)!.shardPort
   return broker.connect('native', { host: '127.0.0.1', port })
 }

@@ -7,10 +7,13 @@ export interface BatchOptions extends BuildOptions {
   readonly timestamp?: number
 }
 
-export const TIMESTAMP = 1_700_000_000_000
+const TIMESTAMP = 1_700_000_000_000
 
 /** One batch in memory of its own, one record for each value. */
-export function batchOf(values: readonly string[], { timestamp = TIMESTAMP, ...options }: BatchOptions = {}): Buffer {
+export function batchOf(
+  values: readonly string[],
+  { timestamp = TIMESTAMP, ...options }: BatchOptions = {},
+): Buffer {
   const builder = new RecordBatchBuilder({ maxBytes: 64 * 1024 * 1024 })
   for (const [index, value] of values.entries()) {
     builder.tryAppend(timestamp + index, Buffer.from('key'), Buffer.from(value))

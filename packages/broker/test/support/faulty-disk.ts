@@ -15,6 +15,7 @@ export class FaultyDisk {
   readonly faults: DiskFaults = { failWrites: null, failSyncs: null, path: '' }
   readonly disk: Disk
   writes = 0
+  reads = 0
   #heldSyncs: (() => void)[] | null = null
 
   constructor() {
@@ -32,16 +33,24 @@ export class FaultyDisk {
       pwritev: {
         value: (file: FileId, chunks: readonly Uint8Array[], position: number) => {
           const { failWrites } = this.faults
-          if (failWrites !== null && concerns(file)) throw new DiskError(failWrites, paths.get(file)!, 'write')
+          if (failWrites !== null && concerns(file))
+            throw new DiskError(failWrites, paths.get(file)!, 'write')
           if (paths.get(file)!.endsWith('.log')) this.writes++
           return real.pwritev(file, chunks, position)
+        },
+      },
+      pread: {
+        value: (file: FileId, into: Uint8Array, position: number) => {
+          this.reads++
+          return real.pread(file, into, position)
         },
       },
       sync: {
         value: (file: FileId, done: (error: DiskError | null) => void) => {
           const { failSyncs } = this.faults
           const sync = (): void => {
-            if (failSyncs !== null) setImmediate(() => done(new DiskError(failSyncs, paths.get(file)!, 'sync')))
+            if (failSyncs !== null)
+              setImmediate(() => done(new DiskError(failSyncs, paths.get(file)!, 'sync')))
             else real.sync(file, done)
           }
           if (this.#heldSyncs !== null && concerns(file)) this.#heldSyncs.push(sync)
@@ -50,7 +59,7 @@ export class FaultyDisk {
       },
     }) as Disk
     // Private state of the real disk is only reachable on itself.
-    for (const name of ['close', 'size', 'pread', 'truncate', 'syncDir', 'rename', 'unlink', 'exists'] as const) {
+    for (const name of ['close', 'size', 'truncate', 'syncDir', 'rename', 'unlink', 'exists'] as const) {
       Object.defineProperty(this.disk, name, { value: real[name].bind(real) })
     }
     for (const name of ['mkdir', 'rmdir', 'list', 'freeBytes'] as const) {

@@ -32,7 +32,11 @@ export class LocalMetadata implements MetadataPublisher, ControllerChannel {
 
   commit(records: readonly MetadataRecord[]): MetadataUpdate {
     const { lastOffset } = this.image.position
-    const position = { lastOffset: (lastOffset + records.length) as Offset, epoch: 1, timestampMs: timestampMs(0) }
+    const position = {
+      lastOffset: (lastOffset + records.length) as Offset,
+      epoch: 1,
+      timestampMs: timestampMs(0),
+    }
     this.image = new MetadataDelta(this.image).replayAll(records).apply(position)
     const update = { image: this.image, records }
     for (const listener of this.#listeners) listener(update)
@@ -54,6 +58,12 @@ export class LocalMetadata implements MetadataPublisher, ControllerChannel {
     return this.commit([metadataRecord('RemoveTopicRecord', { topicId: this.image.topics.byName(name)!.id })])
   }
 
+  /** The same leader is elected again: its epoch rises. */
+  electAgain(name: string, partitionId = 0): MetadataUpdate {
+    const { id } = this.image.topics.byName(name)!
+    return this.commit([metadataRecord('PartitionChangeRecord', { topicId: id, partitionId, leader: NODE })])
+  }
+
   async request<N extends ControllerApi>(api: N, request: RequestOf<N>): Promise<ResponseInputOf<N>> {
     this.requests.push(api)
     await this.gate
@@ -67,7 +77,12 @@ export class LocalMetadata implements MetadataPublisher, ControllerChannel {
   }
 }
 
-export function partitionRecord(topicId: Uuid, partitionId: number, leader: NodeId, leaderEpoch = 0): MetadataRecord {
+export function partitionRecord(
+  topicId: Uuid,
+  partitionId: number,
+  leader: NodeId,
+  leaderEpoch = 0,
+): MetadataRecord {
   return metadataRecord('PartitionRecord', {
     partitionId,
     topicId,

@@ -15,7 +15,6 @@ import {
   decodeKafkaResponse,
   encodeKafkaRequest,
   encodeKafkaResponse,
-  ErrorCode,
   LateAnswer,
   NO_RESPONSE,
 } from '@millrace/protocol'
@@ -93,17 +92,24 @@ export class ShardFixture implements AsyncDisposable {
   readonly shard: Shard
   readonly removedFolders: string[] = []
   readonly #ownsBroker: boolean
-  readonly #placed = new Set<string>()
+  #stopped: Promise<void> | null = null
 
   private constructor(options: FixtureOptions) {
     this.broker = options.broker ?? new SharedBroker()
     this.#ownsBroker = options.broker === undefined
     const { metadata, time, faulty, directory } = this.broker
-    for (const [name, partitions] of Object.entries(options.topics ?? {})) metadata.createTopic(name, partitions)
+    for (const [name, partitions] of Object.entries(options.topics ?? {}))
+      metadata.createTopic(name, partitions)
     const staticEntries = new Map([['log.flush.policy', options.flushPolicy ?? 'os']])
     const config = testConfig(directory, { staticEntries, ...options.config })
     const real = nodeEnv({ log: options.log ?? silentLog })
-    const env: Env = { ...real, clock: time, timers: time, disk: faulty.disk, jobs: options.jobs ?? real.jobs }
+    const env: Env = {
+      ...real,
+      clock: time,
+      timers: time,
+      disk: faulty.disk,
+      jobs: options.jobs ?? real.jobs,
+    }
     const { position, controllerId } = metadata.image
     const records = [...imageRecords(metadata.image)]
     const placements = this.broker.placements()
@@ -126,9 +132,19 @@ export class ShardFixture implements AsyncDisposable {
     return fixture
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Closes the shard; its broker's folder stays. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#drainAndClose()
+    return this.#stopped
+  }
+
+  async #drainAndClose(): Promise<void> {
     await this.shard.drain()
     await this.shard.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
     if (this.#ownsBroker) this.broker.remove()
   }
 
@@ -136,7 +152,11 @@ export class ShardFixture implements AsyncDisposable {
   async send<N extends ApiName>(
     api: N,
     body: RequestInputOf<N>,
-    { version = apis[api].served.max, connection = new TestConnection(), moreToCome = false }: SendOptions = {},
+    {
+      version = apis[api].served.max,
+      connection = new TestConnection(),
+      moreToCome = false,
+    }: SendOptions = {},
   ): Promise<ResponseOf<N>> {
     const response = await this.trySend(api, body, { version, connection, moreToCome })
     assert(response !== null, `${api} was not answered`)
@@ -146,9 +166,15 @@ export class ShardFixture implements AsyncDisposable {
   async trySend<N extends ApiName>(
     api: N,
     body: RequestInputOf<N>,
-    { version = apis[api].served.max, connection = new TestConnection(), moreToCome = false }: SendOptions = {},
+    {
+      version = apis[api].served.max,
+      connection = new TestConnection(),
+      moreToCome = false,
+    }: SendOptions = {},
   ): Promise<ResponseOf<N> | null> {
-    const frame = Buffer.concat(encodeKafkaRequest(api, version, { correlationId: 1, clientId: 'test' }, body))
+    const frame = Buffer.concat(
+      encodeKafkaRequest(api, version, { correlationId: 1, clientId: 'test' }, body),
+    )
     const request = decodeKafkaRequest(frame.subarray(4))
     assert(request.kind === 'request', `the test's ${api} request is ${JSON.stringify(request)}`)
     const releases: (() => void)[] = []
@@ -196,7 +222,10 @@ export class ShardFixture implements AsyncDisposable {
   ): Promise<ResponseOf<'Fetch'>['responses'][number]['partitions'][number]> {
     const partitions = [{ partition, fetchOffset: offset(fetchOffset), partitionMaxBytes }]
     const body = { maxWaitMs, minBytes, topics: [{ topic, partitions }] }
-    const response = await this.send('Fetch', body, { version, ...(connection !== undefined && { connection }) })
+    const response = await this.send('Fetch', body, {
+      version,
+      ...(connection !== undefined && { connection }),
+    })
     return response.responses[0]!.partitions[0]!
   }
 
@@ -229,7 +258,10 @@ export function produceRequest(
 }
 
 /** One batch with these values, and keys that count up. */
-export function batchOf(values: readonly string[], options: BuildOptions & { readonly timestamp?: number } = {}): Buffer {
+export function batchOf(
+  values: readonly string[],
+  options: BuildOptions & { readonly timestamp?: number } = {},
+): Buffer {
   const builder = new RecordBatchBuilder({ maxBytes: 4 << 20 })
   for (const [index, value] of values.entries()) {
     assert(builder.tryAppend(options.timestamp ?? Date.now(), `key-${index}`, value), 'the batch is full')
@@ -237,7 +269,7 @@ export function batchOf(values: readonly string[], options: BuildOptions & { rea
   return Buffer.from(builder.build(options))
 }
 
-export { ErrorCode }
+export { ErrorCode } from '@millrace/protocol'
 
 function given<T>(answer: LateAnswer<T>): Promise<T> {
   return new Promise((resolve) => answer.whenGiven(resolve))

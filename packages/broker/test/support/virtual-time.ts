@@ -53,7 +53,9 @@ export class VirtualTime implements Clock, Timers {
   advance(ms: number): void {
     const untilMs = this.#nowMs + ms
     for (;;) {
-      const due = [...this.#pending].filter(({ dueMs }) => dueMs <= untilMs).sort((a, b) => a.dueMs - b.dueMs)[0]
+      const due = [...this.#pending]
+        .filter(({ dueMs }) => dueMs <= untilMs)
+        .sort((a, b) => a.dueMs - b.dueMs)[0]
       if (due === undefined) break
       this.#pending.delete(due)
       this.#nowMs = Math.max(this.#nowMs, due.dueMs)

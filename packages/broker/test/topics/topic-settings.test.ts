@@ -5,7 +5,10 @@ import { NODE } from '../support/local-metadata.ts'
 
 const NOW_MS = 1_700_000_000_000
 
-function settings(entries: Readonly<Record<string, string>>, ofBroker: Readonly<Record<string, string>> = {}) {
+function settings(
+  entries: Readonly<Record<string, string>>,
+  ofBroker: Readonly<Record<string, string>> = {},
+) {
   const sources = brokerConfigSources(MetadataImage.empty('test'), NODE, new Map(Object.entries(ofBroker)))
   return topicSettings(resolveTopicConfig(new Map(Object.entries(entries)), sources))
 }
@@ -14,7 +17,9 @@ describe('topicSettings', () => {
   it("takes the broker's own setting as the topic's default, and the topic's before it", () => {
     expect(settings({}).flushPolicy).toBe('commit')
     expect(settings({}, { 'log.flush.policy': 'os' }).flushPolicy).toBe('os')
-    expect(settings({ 'flush.policy': 'interval' }, { 'log.flush.policy': 'os' }).flushPolicy).toBe('interval')
+    expect(settings({ 'flush.policy': 'interval' }, { 'log.flush.policy': 'os' }).flushPolicy).toBe(
+      'interval',
+    )
   })
 
   it('demands keys of the records of a compacted topic only', () => {

@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer'
 
 export type JsonBytes = string | { readonly base64: string } | null
 
-export interface JsonHeader {
+interface JsonHeader {
   readonly key: string
   readonly value: JsonBytes
 }

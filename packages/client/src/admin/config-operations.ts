@@ -79,33 +79,38 @@ export async function describeConfigs(
   scope: CallScope,
 ): Promise<ConfigDescription[]> {
   const byKey = new Map(resources.map((resource) => [resourceKey(resource), resource]))
-  return await settle(cluster, { what: 'describe configs', keys: [...byKey.keys()] }, scope, async (pending, signal) => {
-    const outcomes = new Map<string, Outcome<ConfigDescription>>()
-    for (const [target, group] of byTarget(pending.map((key) => byKey.get(key)!))) {
-      const request = {
-        resources: group.map(({ type, name }) => ({
-          resourceType: RESOURCE_TYPE[type],
-          resourceName: name,
-          configurationKeys: names === null ? null : [...names],
-        })),
-        includeSynonyms: false,
-        includeDocumentation: true,
+  return await settle(
+    cluster,
+    { what: 'describe configs', keys: [...byKey.keys()] },
+    scope,
+    async (pending, signal) => {
+      const outcomes = new Map<string, Outcome<ConfigDescription>>()
+      for (const [target, group] of byTarget(pending.map((key) => byKey.get(key)!))) {
+        const request = {
+          resources: group.map(({ type, name }) => ({
+            resourceType: RESOURCE_TYPE[type],
+            resourceName: name,
+            configurationKeys: names === null ? null : [...names],
+          })),
+          includeSynonyms: false,
+          includeDocumentation: true,
+        }
+        const { results } =
+          target === null
+            ? await cluster.requestAny('DescribeConfigs', request, signal)
+            : await cluster.request(await broker(cluster, target), 'DescribeConfigs', request, { signal })
+        for (const result of results) {
+          const resource = resourceOf(result)
+          const what = `describe configs of ${resourceKey(resource)}`
+          outcomes.set(
+            resourceKey(resource),
+            outcomeOf(result.errorCode, what, result.errorMessage, () => description(resource, result)),
+          )
+        }
       }
-      const { results } =
-        target === null
-          ? await cluster.requestAny('DescribeConfigs', request, signal)
-          : await cluster.request(await broker(cluster, target), 'DescribeConfigs', request, { signal })
-      for (const result of results) {
-        const resource = resourceOf(result)
-        const what = `describe configs of ${resourceKey(resource)}`
-        outcomes.set(
-          resourceKey(resource),
-          outcomeOf(result.errorCode, what, result.errorMessage, () => description(resource, result)),
-        )
-      }
-    }
-    return outcomes
-  })
+      return outcomes
+    },
+  )
 }
 
 export async function alterConfigs(
@@ -115,22 +120,27 @@ export async function alterConfigs(
   scope: CallScope,
 ): Promise<void> {
   const byKey = new Map(alterations.map((alteration) => [resourceKey(alteration), alteration]))
-  await settle(cluster, { what: 'alter configs', keys: [...byKey.keys()] }, scope, async (pending, signal) => {
-    const request = {
-      resources: pending.map((key) => alterRequest(byKey.get(key)!)),
-      validateOnly,
-    }
-    const { responses } = await cluster.requestController('IncrementalAlterConfigs', request, signal)
-    return new Map(
-      responses.map((response) => {
-        const key = resourceKey(resourceOf(response))
-        return [
-          key,
-          outcomeOf(response.errorCode, `alter configs of ${key}`, response.errorMessage, () => true),
-        ]
-      }),
-    )
-  })
+  await settle(
+    cluster,
+    { what: 'alter configs', keys: [...byKey.keys()] },
+    scope,
+    async (pending, signal) => {
+      const request = {
+        resources: pending.map((key) => alterRequest(byKey.get(key)!)),
+        validateOnly,
+      }
+      const { responses } = await cluster.requestController('IncrementalAlterConfigs', request, signal)
+      return new Map(
+        responses.map((response) => {
+          const key = resourceKey(resourceOf(response))
+          return [
+            key,
+            outcomeOf(response.errorCode, `alter configs of ${key}`, response.errorMessage, () => true),
+          ]
+        }),
+      )
+    },
+  )
 }
 
 function alterRequest({ type, name, set = {}, remove = [], append = {}, subtract = {} }: ConfigAlteration) {

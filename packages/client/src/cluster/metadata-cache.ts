@@ -89,6 +89,13 @@ export class MetadataCache {
     return this.#topics.get(topic)?.partitions[partition]
   }
 
+  /** Whether brokers said that there is no such topic, or that the topic has fewer partitions. */
+  isMissing(topic: string, partition: number): boolean {
+    const known = this.#topics.get(topic)
+    if (known !== undefined) return partition >= known.partitions.length
+    return this.topicError(topic) === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+  }
+
   /** Takes over an answer: all brokers, and the topics that it speaks of. */
   update(response: MetadataResponse): void {
     this.#controllerId = response.controllerId

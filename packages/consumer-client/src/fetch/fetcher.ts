@@ -14,6 +14,7 @@ import {
   isRetriable,
   MillraceError,
   needsRefresh,
+  PartialFailureError,
   partitionName,
 } from '@millrace/client'
 import type { Cluster } from '@millrace/client'
@@ -134,8 +135,9 @@ export class Fetcher {
         cursor.topicId ??= this.#cluster.metadata.topic(cursor.topic)?.topicId ?? null
       }
     } catch (error) {
-      if (!this.#stopping.signal.aborted)
-        for (const { cursor } of targets) this.#report(cursor, error as Error)
+      if (!this.#stopping.signal.aborted) {
+        for (const { cursor } of targets) this.#report(cursor, failureOf(cursor, error as Error))
+      }
     } finally {
       for (const cursor of cursors) cursor.isFetching = false
     }
@@ -223,7 +225,8 @@ export class Fetcher {
       const answer = answers.of(cursor)
       if (response.errorCode !== ErrorCode.NONE) this.#onError(cursor, response.errorCode)
       else if (answer === undefined) this.#onError(cursor, ErrorCode.UNKNOWN_SERVER_ERROR)
-      else if (answer.errorCode === ErrorCode.NONE) this.#onRecords(cursor, answer, answer === answers.firstWithRecords)
+      else if (answer.errorCode === ErrorCode.NONE)
+        this.#onRecords(cursor, answer, answer === answers.firstWithRecords)
       else this.#onPartitionError(cursor, answer)
     }
     this.#onArrival()
@@ -231,10 +234,9 @@ export class Fetcher {
 
   /** @param isFirst no partition before this one has records in the answer */
   #onRecords(cursor: PartitionCursor, answer: FetchedPartition, isFirst: boolean): void {
-    const { highWatermark, logStartOffset, divergingEpoch, records } = answer
+    const { highWatermark, divergingEpoch, records } = answer
     cursor.onSuccess()
     cursor.highWatermark = highWatermark
-    cursor.logStartOffset = logStartOffset
     // The leader's log has another history than what was read: it was cut back to there after a failure.
     if (divergingEpoch.endOffset >= 0) return this.#onOutOfRange(cursor)
     if (records === null || records.length === 0) return
@@ -297,9 +299,9 @@ export class Fetcher {
       nowMs + Math.max(1, backoffMs({ initialMs, maxMs }, cursor.failures, this.#env.rng.u32()))
   }
 
-  #isGone({ topic }: PartitionCursor, failingMs: number): boolean {
-    const isUnknown = this.#cluster.metadata.topicError(topic) === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    return isUnknown && failingMs >= this.#cluster.options.unknownTopicTimeoutMs
+  #isGone({ topic, partition }: PartitionCursor, failingMs: number): boolean {
+    const { metadata, options } = this.#cluster
+    return metadata.isMissing(topic, partition) && failingMs >= options.unknownTopicTimeoutMs
   }
 
   /** A topic of the same name may have replaced the one that was read: its offsets mean something else. */
@@ -331,6 +333,12 @@ export class Fetcher {
       this.pump()
     })
   }
+}
+
+/** Where several partitions were asked about, each has its own answer. */
+function failureOf(cursor: PartitionCursor, error: Error): Error {
+  if (!(error instanceof PartialFailureError)) return error
+  return error.failures.get(partitionName(cursor)) ?? error
 }
 
 function fetchFrom(cursor: PartitionCursor): string {

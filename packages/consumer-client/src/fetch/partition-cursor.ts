@@ -24,7 +24,6 @@ export class PartitionCursor {
   endOffset = Infinity
   /** −1 until a broker told. */
   highWatermark = UNKNOWN
-  logStartOffset = UNKNOWN
   /** Of the last batch that was fetched: the broker compares it with its own history (KIP-595). */
   lastFetchedEpoch: LeaderEpoch = NO_LEADER_EPOCH
   /** Of the topic that the offsets belong to; null where brokers give no ids. */

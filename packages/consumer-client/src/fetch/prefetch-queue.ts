@@ -21,7 +21,7 @@ export interface FetchedChunk {
 }
 
 /** Reading this partition cannot go on. */
-export interface FetchFailure {
+interface FetchFailure {
   readonly kind: 'failure'
   readonly cursor: PartitionCursor
   readonly generation: number

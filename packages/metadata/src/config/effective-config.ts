@@ -29,7 +29,7 @@ export interface BrokerConfigSources {
   readonly static: ConfigEntries
 }
 
-export interface ConfigSynonym {
+interface ConfigSynonym {
   readonly name: string
   readonly value: string | null
   readonly source: ConfigSource

@@ -151,11 +151,11 @@ export class Sender {
     return groups
   }
 
-  /** Waits for a leader, unless the topic has been gone for so long that it was deleted. */
+  /** Waits for a leader, unless the partition has been gone for so long that its topic was deleted. */
   #onNoLeader(queue: PartitionQueue, nowMs: number): void {
     const { metadata, options } = this.#cluster
-    const isUnknown = metadata.topicError(queue.topic) === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    if (isUnknown && nowMs - queue.batches[0]!.createdMs >= options.unknownTopicTimeoutMs) {
+    const waitedMs = nowMs - queue.batches[0]!.createdMs
+    if (metadata.isMissing(queue.topic, queue.partition) && waitedMs >= options.unknownTopicTimeoutMs) {
       const batch = queue.take()
       const error = new BrokerError(
         ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,

@@ -5,9 +5,9 @@ import type { Log } from '@millrace/base'
 import pino from 'pino'
 import { humanLine } from './human-line.ts'
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
+type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 /** `auto`: `human` on a terminal, `json` otherwise. */
-export type LogFormat = 'auto' | 'human' | 'json'
+type LogFormat = 'auto' | 'human' | 'json'
 
 export interface LogOptions {
   readonly level: LogLevel

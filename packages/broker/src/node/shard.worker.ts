@@ -14,17 +14,21 @@ const { start, supervisor } = workerData as ShardWorkerData
 
 // The channel is there before the shard that serves its calls: the first of them comes with a later message.
 let shard: Shard | null = null
-const channel: SupervisorChannel = new Calls<SupervisorThreadCalls, WorkerCalls>(threadPort(supervisor), nodeTimers, {
-  open: () => running().open(),
-  listen: (listen) => running().listen(listen),
-  announce: (ports) => running().announce(ports),
-  publish: (update) => running().publish(update),
-  checkpoints: () => running().checkpoints(),
-  applyRetention: () => running().applyRetention(),
-  drain: () => running().drain(),
-  close: () => running().close(),
-  connectPeer: ({ shard: peer, port }) => running().connectPeer(peer, threadPort(port)),
-})
+const channel: SupervisorChannel = new Calls<SupervisorThreadCalls, WorkerCalls>(
+  threadPort(supervisor),
+  nodeTimers,
+  {
+    open: () => running().open(),
+    listen: (listen) => running().listen(listen),
+    announce: (ports) => running().announce(ports),
+    publish: (update) => running().publish(update),
+    checkpoints: () => running().checkpoints(),
+    applyRetention: () => running().applyRetention(),
+    drain: () => running().drain(),
+    close: () => running().close(),
+    connectPeer: ({ shard: peer, port }) => running().connectPeer(peer, threadPort(port)),
+  },
+)
 
 const log = remoteLog(channel, {})
 const env: Env = { ...nodeEnv({ log }), jobs: remoteJobs(channel) }

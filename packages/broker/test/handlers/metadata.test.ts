@@ -1,0 +1,176 @@
+import { randomUuid, ZERO_UUID } from '@millrace/base'
+import { nodeEntropy } from '@millrace/base/node'
+import { describe, expect, it } from 'vitest'
+import { ErrorCode, ShardFixture } from '../support/shard-fixture.ts'
+
+const named = (...names: string[]) => names.map((name) => ({ name }))
+
+describe('Metadata', () => {
+  it('advertises the address that the client came in on, unless one is configured', async () => {
+    await using fixture = await ShardFixture.open()
+    await fixture.shard.announce({ brokerPort: 7001, shardPorts: [] })
+    const { brokers, clusterId, controllerId } = await fixture.send('Metadata', { topics: [] })
+    expect(brokers).toEqual([{ nodeId: 1, host: '127.0.0.1', port: 7001, rack: null }])
+    expect({ clusterId, controllerId }).toEqual({ clusterId: 'test-cluster', controllerId: 1 })
+
+    const listener = { host: '0.0.0.0', port: 0, advertisedHost: 'broker.example', advertisedPort: 9999 }
+    await using configured = await ShardFixture.open({ config: { listener, rack: 'r1' } })
+    const answer = await configured.send('Metadata', { topics: [] })
+    expect(answer.brokers).toEqual([{ nodeId: 1, host: 'broker.example', port: 9999, rack: 'r1' }])
+  })
+
+  it('takes null for all topics and an empty list for none, but for all in version 0', async () => {
+    await using fixture = await ShardFixture.open({ topics: { a: 1, b: 2 } })
+    const names = async (topics: [] | null, version: number) =>
+      (await fixture.send('Metadata', { topics }, { version })).topics
+        .map(({ name }) => name!)
+        .sort((a, b) => a.localeCompare(b))
+    expect(await names(null, 9)).toEqual(['a', 'b'])
+    expect(await names([], 9)).toEqual([])
+    expect(await names([], 0)).toEqual(['a', 'b'])
+  })
+
+  it('describes partitions with leader, epoch and replicas', async () => {
+    await using fixture = await ShardFixture.open({ topics: { t: 2 } })
+    const { topics } = await fixture.send('Metadata', { topics: named('t') })
+    const { id } = fixture.broker.metadata.image.topics.byName('t')!
+    expect(topics[0]).toMatchObject({ errorCode: 0, name: 't', topicId: id, isInternal: false })
+    expect(topics[0]!.partitions).toMatchObject([
+      {
+        partitionIndex: 0,
+        leaderId: 1,
+        leaderEpoch: 0,
+        replicaNodes: [1],
+        isrNodes: [1],
+        offlineReplicas: [],
+      },
+      {
+        partitionIndex: 1,
+        leaderId: 1,
+        leaderEpoch: 0,
+        replicaNodes: [1],
+        isrNodes: [1],
+        offlineReplicas: [],
+      },
+    ])
+  })
+
+  it('finds topics by id from version 12 on', async () => {
+    await using fixture = await ShardFixture.open({ topics: { t: 1 } })
+    const { id } = fixture.broker.metadata.image.topics.byName('t')!
+    const unknown = randomUuid(nodeEntropy)
+    const body = {
+      topics: [
+        { name: null, topicId: id },
+        { name: null, topicId: unknown },
+      ],
+    }
+    const { topics } = await fixture.send('Metadata', body, { version: 12 })
+    expect(topics[0]).toMatchObject({ errorCode: 0, name: 't', topicId: id })
+    expect(topics[1]).toMatchObject({ errorCode: ErrorCode.UNKNOWN_TOPIC_ID, name: null, topicId: unknown })
+    const early = await fixture.send('Metadata', { topics: [{ name: null, topicId: id }] }, { version: 10 })
+    expect(early.topics[0]).toMatchObject({ errorCode: ErrorCode.INVALID_REQUEST, topicId: ZERO_UUID })
+  })
+
+  it('creates a missing topic and answers with its leader', async () => {
+    await using fixture = await ShardFixture.open()
+    const { topics } = await fixture.send('Metadata', { topics: named('fresh', 'fresh') })
+    expect(topics).toMatchObject([{ errorCode: 0, name: 'fresh', partitions: [{ leaderId: 1 }] }])
+    expect(fixture.broker.metadata.requests).toEqual(['CreateTopics'])
+  })
+
+  it('asks the controller once for a topic that many clients name at a time', async () => {
+    await using fixture = await ShardFixture.open()
+    const gate = Promise.withResolvers<void>()
+    fixture.broker.metadata.gate = gate.promise
+    const asked = [1, 2, 3].map(() => fixture.send('Metadata', { topics: named('fresh') }))
+    gate.resolve()
+    for (const { topics } of await Promise.all(asked)) expect(topics[0]!.errorCode).toBe(0)
+    expect(fixture.broker.metadata.requests).toHaveLength(1)
+  })
+
+  it('answers LEADER_NOT_AVAILABLE when the creation takes too long', async () => {
+    await using fixture = await ShardFixture.open()
+    fixture.broker.metadata.gate = new Promise(() => {})
+    const asked = fixture.send('Metadata', { topics: named('slow') })
+    fixture.broker.time.advance(1000)
+    expect((await asked).topics[0]).toMatchObject({ name: 'slow', errorCode: ErrorCode.LEADER_NOT_AVAILABLE })
+  })
+
+  it('creates nothing when broker or request forbid it, or the name is not allowed', async () => {
+    await using fixture = await ShardFixture.open()
+    const code = async (name: string, allowAutoTopicCreation = true) =>
+      (await fixture.send('Metadata', { topics: named(name), allowAutoTopicCreation })).topics[0]!.errorCode
+    expect(await code('no', false)).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    expect(await code('../etc')).toBe(ErrorCode.INVALID_TOPIC_EXCEPTION)
+    expect(await code('..')).toBe(ErrorCode.INVALID_TOPIC_EXCEPTION)
+    expect(await code('__consumer_offsets')).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    await using strict = await ShardFixture.open({ config: { autoCreateTopics: false } })
+    const { topics } = await strict.send('Metadata', { topics: named('no') })
+    expect(topics[0]!.errorCode).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    expect([...fixture.broker.metadata.requests, ...strict.broker.metadata.requests]).toEqual([])
+  })
+
+  it('tells what one may do only when asked', async () => {
+    await using fixture = await ShardFixture.open({ topics: { t: 1 } })
+    const silent = await fixture.send('Metadata', { topics: named('t') }, { version: 10 })
+    expect(silent.topics[0]!.topicAuthorizedOperations).toBe(-0x80000000)
+    const asked = await fixture.send(
+      'Metadata',
+      {
+        topics: named('t'),
+        includeTopicAuthorizedOperations: true,
+        includeClusterAuthorizedOperations: true,
+      },
+      { version: 10 },
+    )
+    expect(asked.topics[0]!.topicAuthorizedOperations).toBe(3576)
+    expect(asked.clusterAuthorizedOperations).toBe(8096)
+  })
+})
+
+describe('DescribeCluster', () => {
+  it('describes the brokers, and refuses to stand in for controllers', async () => {
+    await using fixture = await ShardFixture.open()
+    await fixture.shard.announce({ brokerPort: 7001, shardPorts: [] })
+    const cluster = await fixture.send('DescribeCluster', {})
+    expect(cluster).toMatchObject({ errorCode: 0, clusterId: 'test-cluster', controllerId: 1 })
+    expect(cluster.brokers).toMatchObject([{ brokerId: 1, host: '127.0.0.1', port: 7001, rack: null }])
+    const refused = await fixture.send('DescribeCluster', { endpointType: 2 })
+    expect(refused.errorCode).toBe(ErrorCode.MISMATCHED_ENDPOINT_TYPE)
+  })
+})
+
+describe('FindCoordinator', () => {
+  it('has none to offer, in either form of the request', async () => {
+    await using fixture = await ShardFixture.open()
+    const none = { errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE, nodeId: -1, host: '', port: -1 }
+    expect(await fixture.send('FindCoordinator', { key: 'g' }, { version: 0 })).toMatchObject(none)
+    const { coordinators } = await fixture.send(
+      'FindCoordinator',
+      { coordinatorKeys: ['a', 'b'] },
+      { version: 4 },
+    )
+    expect(coordinators).toMatchObject([
+      { key: 'a', ...none },
+      { key: 'b', ...none },
+    ])
+  })
+})
+
+describe('ApiVersions', () => {
+  it('shows the native wire to our own clients alone', async () => {
+    await using fixture = await ShardFixture.open()
+    const wire = async (clientSoftwareName: string) =>
+      (await fixture.send('ApiVersions', { clientSoftwareName }, { version: 3 })).nativeWire
+    expect(await wire('millrace')).toBe(1)
+    expect(await wire('librdkafka')).toBe(0)
+  })
+
+  it('offers Produce from version 0, which old clients look for before they compress', async () => {
+    await using fixture = await ShardFixture.open()
+    const { apiKeys, supportedFeatures } = await fixture.send('ApiVersions', {}, { version: 3 })
+    expect(apiKeys.find(({ apiKey }) => apiKey === 0)).toMatchObject({ minVersion: 0 })
+    expect(supportedFeatures).toEqual([])
+  })
+})
