@@ -39,7 +39,7 @@ async function main(): Promise<number> {
     await broker.kill()
     await using again = await BrokerProcess.start(dataDirectory)
     step('broker killed and restarted', `SIGKILL, then recovered and ready in ${seconds(killedMs)}`)
-    verified = (await consumeAndVerify('consumed after the crash', again.address, sent)) && verified
+    verified = (await consumeAndVerify('consumed again', again.address, sent)) && verified
     const exitCode = await again.stop()
     if (exitCode !== 0) failure('broker did not stop cleanly', [`exit code ${exitCode}`])
 
@@ -70,6 +70,7 @@ async function produce(bootstrap: string, flights: readonly Flight[]): Promise<F
   const sent = new FlightCollector()
   for (const flight of flights) sent.add(flight.origin, JSON.stringify(flight))
   await using producer = new Producer({ bootstrap })
+  await producer.connect()
   const startedMs = performance.now()
   await Promise.all(
     flights.map((flight) => producer.send(flightsTopic, { key: flight.origin, value: flight })),
@@ -81,6 +82,7 @@ async function produce(bootstrap: string, flights: readonly Flight[]): Promise<F
 async function consumeAndVerify(label: string, bootstrap: string, sent: FlightCollector): Promise<boolean> {
   const found = new FlightCollector()
   await using consumer = new Consumer({ bootstrap })
+  await consumer.connect()
   const startedMs = performance.now()
   for await (const { key, value } of consumer.read(flightsTopic, { from: 'beginning', until: 'end' })) {
     found.add(key, JSON.stringify(value))

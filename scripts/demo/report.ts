@@ -1,7 +1,7 @@
 /** What the demo prints: one line per step, styled on a terminal and plain elsewhere. */
 import { styleText } from 'node:util'
 
-const LABEL_WIDTH = 30
+const LABEL_WIDTH = 34
 
 export function title(text: string): void {
   process.stdout.write(`\n${paint('bold', text)}\n\n`)

@@ -111,10 +111,17 @@ describe('millrace broker', { timeout: 30_000 }, () => {
     ['a file as its folder', ['--data', fileURLToPath(import.meta.url)], /^error: data folder .* cannot be used: it, or a part of its path, is a file\n.*\n$/],
     ['an open listener', ['--listen', '0.0.0.0:0'], /^error: listener 0\.0\.0\.0:0 can be reached .*\n.*--allow-insecure.*\n$/],
     ['a host that is not there', ['--listen', 'nowhere.invalid:9092', '--allow-insecure'], /^error: cannot listen on nowhere\.invalid:9092: .*\n.*\n$/],
+  ])('refuses %s in a line or two', async (_what, args, message) => {
+    const { code, stdout, stderr } = await broker('--data', data, ...args)
+    expect(stderr).toMatch(message)
+    expect([code, stdout]).toEqual([1, ''])
+  })
+
+  test.each([
     ['a setting that does not exist', ['--set', 'shrads=1'], /^error: --set: Unknown configuration shrads. Did you mean shards\?\n.*\n$/],
     ['a configuration file that is not there', ['--config', '/nowhere.yaml'], /^error: configuration file \/nowhere\.yaml does not exist\n$/],
   ])('refuses %s in a line or two', async (_what, args, message) => {
-    const { code, stdout, stderr } = await broker('--data', data, ...args)
+    const { code, stdout, stderr } = await callCli(['broker', '--data', data, ...args])
     expect(stderr).toMatch(message)
     expect([code, stdout]).toEqual([1, ''])
   })
@@ -122,7 +129,7 @@ describe('millrace broker', { timeout: 30_000 }, () => {
   test('names the line of its configuration file', async () => {
     const file = join(folder, 'millrace.yaml')
     writeFileSync(file, 'shards: 0\nlog.retention.ms: soon\n')
-    const { code, stderr } = await broker('--config', file)
+    const { code, stderr } = await callCli(['broker', '--config', file])
     expect(code).toBe(1)
     expect(stderr).toContain(`${file}:2: Invalid value soon for configuration log.retention.ms`)
   })

@@ -1,8 +1,10 @@
 /** The data folder before anything reads it: there, writable, and ours alone. */
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type DataFolderLock, lockDataFolder } from './data-folder-lock.ts'
 import { StartupError } from './startup-error.ts'
+
+const FILE_IN_THE_WAY = 'it, or a part of its path, is a file'
 
 /**
  * Makes the folder when it is missing, and locks it.
@@ -11,6 +13,7 @@ import { StartupError } from './startup-error.ts'
 export function claimDataFolder(path: string): DataFolderLock {
   try {
     makeFolder(path)
+    if (!statSync(path).isDirectory()) throw unwritable(path, FILE_IN_THE_WAY)
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
     return lockDataFolder(path)
   } catch (error) {
@@ -47,7 +50,7 @@ function reasonOf(error: unknown): string {
       return 'it cannot be made there'
     case 'ENOTDIR':
     case 'EEXIST':
-      return 'it, or a part of its path, is a file'
+      return FILE_IN_THE_WAY
     case 'ENOSPC':
       return 'the disk is full'
     default:

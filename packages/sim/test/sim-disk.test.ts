@@ -163,7 +163,11 @@ describe('a sync', () => {
 
   it('never completes inside the call, and at the scheduled time with a scheduler', () => {
     const due: { delayMs: number; run: () => void }[] = []
-    const disk = new SimDisk({ rng: seededRng(1), latencyMsMax: 50, schedule: (delayMs, run) => void due.push({ delayMs, run }) })
+    const disk = new SimDisk({
+      rng: seededRng(1),
+      latencyMsMax: 50,
+      schedule: (delayMs, run) => void due.push({ delayMs, run }),
+    })
     disk.mkdir('/data')
     const file = disk.open(PATH, 'create')
     let error: DiskError | null | undefined
@@ -247,7 +251,11 @@ describe('errors are those of an operating system', () => {
   const cases: readonly (readonly [string, string, (disk: SimDisk) => void])[] = [
     ['open of a missing file', 'ENOENT', (disk) => disk.open('/data/none', 'write')],
     ['open of a directory', 'EISDIR', (disk) => disk.open('/data', 'read')],
-    ['write to a file opened for reading', 'EBADF', (disk) => disk.pwritev(disk.open(PATH, 'read'), [Buffer.from('x')], 0)],
+    [
+      'write to a file opened for reading',
+      'EBADF',
+      (disk) => disk.pwritev(disk.open(PATH, 'read'), [Buffer.from('x')], 0),
+    ],
     ['unlink of a directory', 'EISDIR', (disk) => disk.unlink('/data')],
     ['removal of a directory in use', 'ENOTEMPTY', (disk) => disk.rmdir('/data')],
     ['list of a file', 'ENOENT', (disk) => disk.list(PATH)],

@@ -40,13 +40,16 @@ export function scanBatches(options: BatchScanOptions, visit: BatchVisitor): Bat
   let position = options.from
   try {
     while (position < options.to) {
-      if (!window.ensure(position, RECORD_BATCH_HEADER_BYTES)) return { end: position, problem: 'cut off in a header' }
+      if (!window.ensure(position, RECORD_BATCH_HEADER_BYTES))
+        return { end: position, problem: 'cut off in a header' }
       const problem = headerProblem(view.at(window.bytes, position - window.start))
       if (problem !== null) return { end: position, problem }
       const size = view.sizeInBytes
-      if (position + size > options.to) return { end: position, problem: `cut off in a batch of ${size} bytes` }
+      if (position + size > options.to)
+        return { end: position, problem: `cut off in a batch of ${size} bytes` }
       if (view.lastOffset >= options.verifyFrom) {
-        if (!window.ensure(position, size)) return { end: position, problem: 'the file ended while it was read' }
+        if (!window.ensure(position, size))
+          return { end: position, problem: 'the file ended while it was read' }
         view.at(window.bytes, position - window.start)
         const error = checkBatch(view.bytes, view.position, view.position + size)
         if (error !== null) return { end: position, problem: error.message }

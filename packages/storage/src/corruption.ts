@@ -15,7 +15,9 @@ export class CorruptLogError extends Error {
   override readonly name = 'CorruptLogError'
   readonly corruption: Corruption
   constructor(corruption: Corruption) {
-    super(`${corruption.path} is damaged at byte ${corruption.position}, offset ${corruption.offset}: ${corruption.reason}`)
+    super(
+      `${corruption.path} is damaged at byte ${corruption.position}, offset ${corruption.offset}: ${corruption.reason}`,
+    )
     this.corruption = corruption
   }
 }

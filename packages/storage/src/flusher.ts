@@ -117,7 +117,8 @@ export class Flusher {
   }
 
   #maybeStartRound(): void {
-    if (!this.#running && this.#holds === 0 && this.#waiting.length > 0 && this.#failure === null) this.#startRound()
+    if (!this.#running && this.#holds === 0 && this.#waiting.length > 0 && this.#failure === null)
+      this.#startRound()
   }
 
   #startRound(): void {
@@ -165,7 +166,10 @@ export class Flusher {
     steps.push((done) => this.#options.disk.sync(segment.file, done))
     const { offsetIndex, timeIndex } = segment
     if (segment !== this.#options.active()) {
-      steps.push((done) => offsetIndex.file.sync(done), (done) => timeIndex.file.sync(done))
+      steps.push(
+        (done) => offsetIndex.file.sync(done),
+        (done) => timeIndex.file.sync(done),
+      )
     } else if (offsetIndex.file.pendingEntries >= INDEX_ENTRIES_PENDING_MAX) {
       this.#writeIndexes(segment, steps)
     }

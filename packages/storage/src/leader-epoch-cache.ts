@@ -42,7 +42,8 @@ export class LeaderEpochCache {
       const startOffset = parseCount(offsetText!)
       if (epoch === null || epoch > 0x7fffffff || startOffset === null) return null
       const previous = entries.at(-1)
-      if (previous !== undefined && (epoch <= previous.epoch || startOffset <= previous.startOffset)) return null
+      if (previous !== undefined && (epoch <= previous.epoch || startOffset <= previous.startOffset))
+        return null
       entries.push({ epoch: epoch as LeaderEpoch, startOffset: startOffset as Offset })
     }
     return entries

@@ -60,7 +60,12 @@ interface Swap {
 }
 
 /** Drops the segments whose offsets the compacted one covers, then gives it its name; its indexes are rebuilt later. */
-function finishSwap(disk: Disk, directory: string, pool: BufferPool, { baseOffset, segments, unlink }: Swap): void {
+function finishSwap(
+  disk: Disk,
+  directory: string,
+  pool: BufferPool,
+  { baseOffset, segments, unlink }: Swap,
+): void {
   const name = segmentFileName(baseOffset, FileSuffix.log)
   const path = `${directory}/${name}${FileSuffix.swap}`
   const file = disk.open(path, 'read')
@@ -80,7 +85,8 @@ function finishSwap(disk: Disk, directory: string, pool: BufferPool, { baseOffse
   }
   // Indexes of the old segment would lie about the new one. Those of the other replaced ones are orphans, removed last.
   for (const suffix of [FileSuffix.offsetIndex, FileSuffix.timeIndex]) {
-    if (disk.exists(`${directory}/${segmentFileName(baseOffset, suffix)}`)) unlink(segmentFileName(baseOffset, suffix))
+    if (disk.exists(`${directory}/${segmentFileName(baseOffset, suffix)}`))
+      unlink(segmentFileName(baseOffset, suffix))
   }
   disk.rename(path, `${directory}/${name}`)
   segments.add(baseOffset)

@@ -68,6 +68,8 @@ export class LogAppender {
   append(batches: Buffer, leaderEpoch: LeaderEpoch): AppendInfo {
     const { config, clock, epochs } = this.#options
     const settings = config()
+    // Recovery takes an epoch that goes back for the rest of a log that was truncated, and cuts it.
+    assert(leaderEpoch >= epochs.latest, `append in leader epoch ${leaderEpoch} after epoch ${epochs.latest}`)
     this.#measure(batches, null)
     this.#rollFor(batches.length, settings)
     const byBroker = settings.messageTimestampType === 'LogAppendTime'

@@ -18,7 +18,7 @@ import { parentOf, parsePartitionFolderName, partitionFolderName } from './file-
 import type { TopicPartition } from './file-name.ts'
 import type { LogConfig } from './log-config.ts'
 import { Log } from './log.ts'
-import type { LogCheckpoints } from './log.ts'
+import type { LogCheckpoints } from './log-options.ts'
 import { formatMetaProperties, META_PROPERTIES, parseMetaProperties } from './meta-properties.ts'
 import type { MetaProperties } from './meta-properties.ts'
 import { DamagedFileError, OffsetCheckpoint } from './offset-checkpoint.ts'
@@ -185,7 +185,10 @@ export class LogDirectory implements LogCheckpoints {
   }
 
   /** Remembers what a log in another thread reports; durable after the next `checkpoint`. */
-  setOffsets(partition: TopicPartition, { recoveryPoint, logStartOffset, highWatermark }: PartitionOffsets): void {
+  setOffsets(
+    partition: TopicPartition,
+    { recoveryPoint, logStartOffset, highWatermark }: PartitionOffsets,
+  ): void {
     // The clean mark must not be believed for a folder that somebody writes to.
     this.#usedFolders.add(this.#folderOf(partition))
     if (recoveryPoint !== undefined) this.#recoveryPoints.set(partition, recoveryPoint)
@@ -316,6 +319,7 @@ export function readMetaProperties(disk: Disk, path: string): MetaProperties | n
   const bytes = readFile(disk, file)
   if (bytes === null) return null
   const properties = parseMetaProperties(bytes)
-  if (properties === null) throw new DamagedFileError(file, 'Restore cluster.id, directory.id and node.id in it.')
+  if (properties === null)
+    throw new DamagedFileError(file, 'Restore cluster.id, directory.id and node.id in it.')
   return properties
 }

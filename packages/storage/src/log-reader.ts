@@ -172,7 +172,8 @@ export class LogReader {
       position += first
       // A batch before the offset may reach beyond the window; one that answers it must fit into the next window.
       const left = segment.writtenBytes - position
-      if (left !== 0 && (left < extent.neededBytes || length < wanted)) return bad(position, offset, 'a batch is cut off')
+      if (left !== 0 && (left < extent.neededBytes || length < wanted))
+        return bad(position, offset, 'a batch is cut off')
       windowBytes = Math.max(extent.neededBytes, READ_BYTES_MIN)
       expected = nextOffset
     }

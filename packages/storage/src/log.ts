@@ -9,7 +9,7 @@
  * All calls act at once, except where they take a callback; callbacks never run inside the call.
  */
 import { assert, BufferPool, DiskError, NO_OFFSET } from '@millrace/base'
-import type { Clock, Disk, LeaderEpoch, Log as Logger, Offset, TimestampMs, Uuid } from '@millrace/base'
+import type { Disk, LeaderEpoch, Offset, TimestampMs, Uuid } from '@millrace/base'
 import { RecordBatchView } from '@millrace/record'
 import { CorruptLogError } from './corruption.ts'
 import type { Corruption } from './corruption.ts'
@@ -23,11 +23,12 @@ import type { EpochEndOffset, EpochEntry } from './leader-epoch-cache.ts'
 import { LogAppender } from './log-appender.ts'
 import type { AppendInfo } from './log-appender.ts'
 import type { LogConfig } from './log-config.ts'
+import type { LogOptions } from './log-options.ts'
 import { LogReader } from './log-reader.ts'
 import type { LogRead, ReadOptions, ReadRange } from './log-reader.ts'
 import { isOutOfSpace } from './out-of-space.ts'
 import { readPartitionMetadata, TopicIdMismatchError, writePartitionMetadata } from './partition-metadata.ts'
-import { recoverLog } from './recovery.ts'
+import { recoverLog, reportRecovery } from './recovery.ts'
 import type { RecoveryReport } from './recovery.ts'
 import { countDeletable } from './retention.ts'
 import { SegmentList } from './segment-list.ts'
@@ -36,33 +37,6 @@ import { Segment } from './segment.ts'
 import { DirtyTailError } from './staged-batches.ts'
 import { findByTimestamp, findMaxTimestamp } from './timestamp-search.ts'
 import type { OffsetAndTimestamp } from './timestamp-search.ts'
-
-export interface LogOptions {
-  readonly disk: Disk
-  readonly clock: Clock
-  /** `DIR/<topic>-<partition>`; made when missing. */
-  readonly directory: string
-  readonly topicId: Uuid
-  readonly config: LogConfig
-  /** Everything below it was durable: what is not there, or damaged, is a loss and not a torn tail. */
-  readonly recoveryPoint: Offset
-  /** The data folder had the clean mark: nothing is scanned. */
-  readonly cleanShutdown: boolean
-  /** As checkpointed. */
-  readonly logStartOffset?: Offset
-  /** Report of `recoverSegments`, run before by the maintenance pool; without it recovery runs here. */
-  readonly recovery?: RecoveryReport
-  readonly checkpoints: LogCheckpoints
-  readonly log: Logger
-}
-
-/** Where offsets of logs become durable: a `LogDirectory`, or what forwards to it from another thread. */
-export interface LogCheckpoints {
-  /** Makes `log.recoveryPoint`, lowered by a truncation, durable; `done` later. */
-  persistRecoveryPoint(log: Log, done: DiskDone): void
-  /** Makes `log.logStartOffset`, raised by retention or DeleteRecords, durable; `done` later. */
-  persistLogStartOffset(log: Log, done: DiskDone): void
-}
 
 /** Memory kept between scans that truncations make. */
 const SCAN_POOL_BYTES = 2 * 2 ** 20
@@ -96,7 +70,7 @@ export class Log {
     this.#logStartOffset = recovery.logStartOffset
     this.#corruption = recovery.corruption
     this.#leastEndOffset = recovery.corruption === null ? NO_OFFSET : recovery.logEndOffset
-    this.#segments = new SegmentList(openSegments(disk, directory, recovery))
+    this.#segments = SegmentList.open(disk, directory, recovery)
     this.#epochs = new LeaderEpochCache(recovery.epochs)
     this.#dropped = new DroppedSegments(disk)
     this.#reader = new LogReader(disk, this.#segments)
@@ -106,7 +80,10 @@ export class Log {
       epochs: this.#epochs,
       recoveryPoint: options.cleanShutdown
         ? recovery.logEndOffset
-        : (Math.min(Math.max(options.recoveryPoint, recovery.logStartOffset), recovery.logEndOffset) as Offset),
+        : (Math.min(
+            Math.max(options.recoveryPoint, recovery.logStartOffset),
+            recovery.logEndOffset,
+          ) as Offset),
       writtenEndOffset: () => this.#segments.active.writtenEndOffset,
       active: () => this.#segments.active,
       onFailure: (error) => this.#onFailure(error),
@@ -245,7 +222,8 @@ export class Log {
     const damage = this.#corruption
     const { logStartOffset, logEndOffset } = this
     const isInRange = options.offset >= logStartOffset && options.offset <= logEndOffset
-    if (damage !== null && isInRange && options.offset >= damage.offset) return { kind: 'corrupt', corruption: damage }
+    if (damage !== null && isInRange && options.offset >= damage.offset)
+      return { kind: 'corrupt', corruption: damage }
     const endOffset = Math.min(options.endOffset, this.#readableEnd()) as Offset
     const read = this.#reader.read({ ...options, endOffset }, this.#readRange)
     if (read.kind === 'corrupt') this.#onDamage(read.corruption)
@@ -335,7 +313,9 @@ export class Log {
     const { checkpoints } = this.#options
     const persistStart = (done: DiskDone) => checkpoints.persistLogStartOffset(this, done)
     const persistRecoveryPoint = (done: DiskDone) => checkpoints.persistRecoveryPoint(this, done)
-    const [first, second] = startFirst ? [persistStart, persistRecoveryPoint] : [persistRecoveryPoint, persistStart]
+    const [first, second] = startFirst
+      ? [persistStart, persistRecoveryPoint]
+      : [persistRecoveryPoint, persistStart]
     this.#flusher.hold((done) => {
       first((error) => {
         if (error !== null) return done(error)
@@ -358,7 +338,9 @@ export class Log {
     assert(offset <= this.logEndOffset, `log start ${offset} behind the log's end ${this.logEndOffset}`)
     if (offset > this.#logStartOffset) this.#logStartOffset = offset
     const { all } = this.#segments
-    const kept = all.findIndex((segment, index) => segment.endOffset > this.#logStartOffset || index === all.length - 1)
+    const kept = all.findIndex(
+      (segment, index) => segment.endOffset > this.#logStartOffset || index === all.length - 1,
+    )
     this.#dropFirst(kept, done)
   }
 
@@ -475,7 +457,12 @@ export class Log {
   /** The log start lies inside a batch that goes: what is left would end below it. */
   #cutsBatchOfStart(offset: Offset): boolean {
     const { logStartOffset } = this
-    const limits = { offset: logStartOffset, endOffset: this.#readableEnd(), maxBytes: 1, atLeastOneBatch: true }
+    const limits = {
+      offset: logStartOffset,
+      endOffset: this.#readableEnd(),
+      maxBytes: 1,
+      atLeastOneBatch: true,
+    }
     const pool = new BufferPool({ maxPooledBytes: 0 })
     const read = this.#reader.read({ ...limits, pool }, this.#readRange)
     if (read.kind !== 'ok' || read.records.length === 0) return false
@@ -498,7 +485,10 @@ export class Log {
     })
     if (problem === null) return
     const { logPath, endOffset } = active
-    this.#options.log.error({ file: logPath, endOffset, problem }, 'damage found while truncating: the log ends before it')
+    this.#options.log.error(
+      { file: logPath, endOffset, problem },
+      'damage found while truncating: the log ends before it',
+    )
   }
 
   /** Takes segments out at the start; their files go once the start is durable. */
@@ -512,7 +502,8 @@ export class Log {
     const startOffset = this.#logStartOffset
     const renameable = [...this.#dropped.waiting]
     this.#options.checkpoints.persistLogStartOffset(this, (error) => {
-      if (error !== null) this.#options.log.error({ error }, 'the log start offset was not written: segments stay')
+      if (error !== null)
+        this.#options.log.error({ error }, 'the log start offset was not written: segments stay')
       else if (!this.#isClosed) this.#orFail(() => this.#onStartDurable(startOffset, renameable))
       done(error)
     })
@@ -555,14 +546,20 @@ export class Log {
   #onFailure(error: DiskError): void {
     this.#failure = error
     if (this.#isClosed) return
-    this.#options.log.error({ error, directory: this.directory }, 'the disk failed: the log takes no more appends')
+    this.#options.log.error(
+      { error, directory: this.directory },
+      'the disk failed: the log takes no more appends',
+    )
   }
 
   #onDamage(corruption: Corruption): void {
     if (this.#corruption !== null && this.#corruption.offset <= corruption.offset) return
     this.#leastEndOffset = this.logEndOffset
     this.#corruption = corruption
-    this.#options.log.error({ ...corruption }, 'the log is damaged: it takes no appends and is not read from there on')
+    this.#options.log.error(
+      { ...corruption },
+      'the log is damaged: it takes no appends and is not read from there on',
+    )
   }
 
   #clearDamage(): void {
@@ -576,22 +573,4 @@ export class Log {
     })
     done(error ?? closeError)
   }
-}
-
-function openSegments(disk: Disk, directory: string, { segments, logStartOffset }: RecoveryReport): Segment[] {
-  // Even where data is missing, so that it stays missing: the next start finds the same.
-  if (segments.length === 0) return [Segment.create(disk, directory, logStartOffset)]
-  const opened = segments.map((state) => Segment.open(disk, directory, state.baseOffset, state))
-  for (const segment of opened.slice(0, -1)) segment.close()
-  opened.at(-1)!.unseal()
-  return opened
-}
-
-function reportRecovery(logger: Logger, directory: string, recovery: RecoveryReport): void {
-  const { corruption, cutBytes, cutReason, rebuiltIndexes, clearedFiles, scannedBytes, logEndOffset } = recovery
-  if (corruption !== null) logger.error({ ...corruption }, 'the log is damaged below its recovery point')
-  if (cutReason !== null) logger.warn({ directory, cutBytes, cutReason, logEndOffset }, 'a torn tail was cut')
-  if (rebuiltIndexes.length > 0) logger.info({ directory, rebuiltIndexes }, 'indexes were rebuilt')
-  if (clearedFiles.length > 0) logger.info({ directory, clearedFiles }, 'leftover files were cleared')
-  if (scannedBytes > 0) logger.debug({ directory, scannedBytes, logEndOffset }, 'log recovered')
 }

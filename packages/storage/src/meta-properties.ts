@@ -12,7 +12,14 @@ export interface MetaProperties {
 }
 
 export function formatMetaProperties({ clusterId, nodeId, directoryId }: MetaProperties): Buffer {
-  const lines = ['#', `cluster.id=${clusterId}`, `directory.id=${directoryId}`, `node.id=${nodeId}`, 'version=1', '']
+  const lines = [
+    '#',
+    `cluster.id=${clusterId}`,
+    `directory.id=${directoryId}`,
+    `node.id=${nodeId}`,
+    'version=1',
+    '',
+  ]
   return Buffer.from(lines.join('\n'))
 }
 
@@ -21,7 +28,8 @@ export function parseMetaProperties(bytes: Buffer): MetaProperties | null {
   const values = new Map<string, string>()
   for (const line of bytes.toString('utf8').split(/\r?\n/)) {
     const split = line.indexOf('=')
-    if (!line.startsWith('#') && split > 0) values.set(line.slice(0, split).trim(), line.slice(split + 1).trim())
+    if (!line.startsWith('#') && split > 0)
+      values.set(line.slice(0, split).trim(), line.slice(split + 1).trim())
   }
   const clusterId = values.get('cluster.id')
   const nodeId = parseCount(values.get('node.id') ?? '')

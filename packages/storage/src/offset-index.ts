@@ -38,7 +38,10 @@ export class OffsetIndex {
 
   append(lastOffset: Offset, position: number): void {
     const relative = lastOffset - this.#baseOffset
-    assert(relative >= 0 && relative <= 0x7fffffff, `offset ${lastOffset} does not fit into ${this.file.path}`)
+    assert(
+      relative >= 0 && relative <= 0x7fffffff,
+      `offset ${lastOffset} does not fit into ${this.file.path}`,
+    )
     const at = this.file.append()
     this.file.bytes.writeInt32BE(relative, at)
     this.file.bytes.writeInt32BE(position, at + 4)

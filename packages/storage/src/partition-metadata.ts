@@ -10,7 +10,9 @@ const FORMAT = /^version: 0\ntopic_id: ([A-Za-z0-9_-]{22})\n?$/
 export class TopicIdMismatchError extends Error {
   override readonly name = 'TopicIdMismatchError'
   constructor(directory: string, found: Uuid, expected: Uuid) {
-    super(`${directory} belongs to the topic with id ${found}, not ${expected}: move the folder away to go on`)
+    super(
+      `${directory} belongs to the topic with id ${found}, not ${expected}: move the folder away to go on`,
+    )
   }
 }
 

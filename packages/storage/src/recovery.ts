@@ -7,7 +7,7 @@
  * Must not know: open logs, replicas. Runs inline or in the maintenance pool (`recover-segments-job.ts`).
  */
 import { assert, BufferPool } from '@millrace/base'
-import type { Disk, Offset } from '@millrace/base'
+import type { Disk, Log as Logger, Offset } from '@millrace/base'
 import type { RecordBatchView } from '@millrace/record'
 import type { Corruption } from './corruption.ts'
 import { FileSuffix, LEADER_EPOCH_CHECKPOINT, segmentFileName } from './file-name.ts'
@@ -60,6 +60,17 @@ const POOLED_BYTES_MAX = 4 * 2 ** 20
 /** Throws a `DiskError` naming the file when the disk fails. */
 export function recoverLog(disk: Disk, input: RecoveryInput): RecoveryReport {
   return new Recovery(disk, input).run()
+}
+
+/** Tells operators what they should know. */
+export function reportRecovery(logger: Logger, directory: string, recovery: RecoveryReport): void {
+  const { corruption, cutBytes, cutReason, rebuiltIndexes, clearedFiles, scannedBytes, logEndOffset } =
+    recovery
+  if (corruption !== null) logger.error({ ...corruption }, 'the log is damaged below its recovery point')
+  if (cutReason !== null) logger.warn({ directory, cutBytes, cutReason, logEndOffset }, 'a torn tail was cut')
+  if (rebuiltIndexes.length > 0) logger.info({ directory, rebuiltIndexes }, 'indexes were rebuilt')
+  if (clearedFiles.length > 0) logger.info({ directory, clearedFiles }, 'leftover files were cleared')
+  if (scannedBytes > 0) logger.debug({ directory, scannedBytes, logEndOffset }, 'log recovered')
 }
 
 class Recovery {
@@ -115,7 +126,9 @@ class Recovery {
   /** The first flush of a log writes the epochs' checkpoint. */
   get #wasNeverFlushed(): boolean {
     const { directory, cleanShutdown, recoveryPoint } = this.#input
-    return !cleanShutdown && recoveryPoint === 0 && !this.#disk.exists(`${directory}/${LEADER_EPOCH_CHECKPOINT}`)
+    return (
+      !cleanShutdown && recoveryPoint === 0 && !this.#disk.exists(`${directory}/${LEADER_EPOCH_CHECKPOINT}`)
+    )
   }
 
   #report(clearedFiles: string[]): RecoveryReport {
@@ -132,7 +145,11 @@ class Recovery {
     if (this.#segments.length > 0 && foundEnd < logStartOffset && this.#corruption === null) {
       this.#removeSegments(this.#segments.splice(0).map(({ baseOffset }) => baseOffset))
     }
-    const logEndOffset = Math.max(foundEnd, logStartOffset, this.#corruption === null ? 0 : recoveryPoint) as Offset
+    const logEndOffset = Math.max(
+      foundEnd,
+      logStartOffset,
+      this.#corruption === null ? 0 : recoveryPoint,
+    ) as Offset
     this.#epochs.truncateFromEnd((logEndOffset + 1) as Offset)
     // An entry at the log's end is a leader's that had not written yet, or whose first batches were lost.
     const atEnd = this.#savedEpochs?.find(({ startOffset }) => startOffset === logEndOffset)

@@ -10,7 +10,13 @@ export const TEMPORARY_SUFFIX = '.tmp'
  * Writes beside the file, syncs, renames over it, syncs the directory; `done` runs later, when the new content is durable.
  * At most one replacement of a path at a time.
  */
-export function replaceFile(disk: Disk, directory: string, name: string, content: Buffer, done: DiskDone): void {
+export function replaceFile(
+  disk: Disk,
+  directory: string,
+  name: string,
+  content: Buffer,
+  done: DiskDone,
+): void {
   const path = `${directory}/${name}`
   const temporary = path + TEMPORARY_SUFFIX
   step(done, () => {

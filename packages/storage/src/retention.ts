@@ -29,7 +29,8 @@ export function countDeletable(segments: readonly RetainedSegment[], limits: Ret
     const isActive = count === segments.length - 1
     if (segment.endOffset > highWatermark || (isActive && segment.sizeBytes === 0)) break
     const isOld = isBelowStart(segment, limits, isActive) || isExpired(segment, limits)
-    const isExcess = !isActive && deletes(config) && config.retentionBytes >= 0 && excessBytes >= segment.sizeBytes
+    const isExcess =
+      !isActive && deletes(config) && config.retentionBytes >= 0 && excessBytes >= segment.sizeBytes
     if (!isOld && !isExcess) break
     excessBytes -= segment.sizeBytes
     count++
@@ -37,12 +38,21 @@ export function countDeletable(segments: readonly RetainedSegment[], limits: Ret
   return count
 }
 
-function isBelowStart(segment: RetainedSegment, { logStartOffset }: RetentionLimits, isActive: boolean): boolean {
+function isBelowStart(
+  segment: RetainedSegment,
+  { logStartOffset }: RetentionLimits,
+  isActive: boolean,
+): boolean {
   return !isActive && segment.endOffset <= logStartOffset
 }
 
 function isExpired({ maxTimestamp }: RetainedSegment, { config, nowWallMs }: RetentionLimits): boolean {
-  return deletes(config) && config.retentionMs >= 0 && maxTimestamp >= 0 && nowWallMs - maxTimestamp > config.retentionMs
+  return (
+    deletes(config) &&
+    config.retentionMs >= 0 &&
+    maxTimestamp >= 0 &&
+    nowWallMs - maxTimestamp > config.retentionMs
+  )
 }
 
 function deletes(config: LogConfig): boolean {

@@ -4,15 +4,26 @@
  * Invariants: never empty; neighbours touch, except where compaction left gaps.
  */
 import { assert } from '@millrace/base'
-import type { Offset } from '@millrace/base'
-import type { Segment } from './segment.ts'
+import type { Disk, Offset } from '@millrace/base'
+import type { RecoveryReport } from './recovery.ts'
+import { Segment } from './segment.ts'
 
 export class SegmentList {
   #segments: Segment[]
 
-  constructor(segments: readonly Segment[]) {
+  private constructor(segments: readonly Segment[]) {
     assert(segments.length > 0, 'a log has at least one segment')
     this.#segments = [...segments]
+  }
+
+  /** As recovery found them; the last one becomes active. */
+  static open(disk: Disk, directory: string, { segments, logStartOffset }: RecoveryReport): SegmentList {
+    // Even where data is missing, so that it stays missing: the next start finds the same.
+    if (segments.length === 0) return new SegmentList([Segment.create(disk, directory, logStartOffset)])
+    const opened = segments.map((state) => Segment.open(disk, directory, state.baseOffset, state))
+    for (const segment of opened.slice(0, -1)) segment.close()
+    opened.at(-1)!.unseal()
+    return new SegmentList(opened)
   }
 
   get active(): Segment {
@@ -34,7 +45,10 @@ export class SegmentList {
   }
 
   add(segment: Segment): void {
-    assert(segment.baseOffset >= this.active.endOffset, `segment ${segment.baseOffset} overlaps the active one`)
+    assert(
+      segment.baseOffset >= this.active.endOffset,
+      `segment ${segment.baseOffset} overlaps the active one`,
+    )
     this.#segments.push(segment)
   }
 

@@ -139,11 +139,19 @@ function resetFacts(segment: Segment, from: number, fromBeginning: boolean, opti
   segment.maxTimestampOffset = last?.offset ?? segment.baseOffset
 }
 
-function orderProblem(segment: Segment, batch: RecordBatchView, expected: Offset | null, gapsAllowed: boolean): string | null {
+function orderProblem(
+  segment: Segment,
+  batch: RecordBatchView,
+  expected: Offset | null,
+  gapsAllowed: boolean,
+): string | null {
   const { baseOffset, lastOffset } = batch
   if (baseOffset < (expected ?? segment.baseOffset)) return `offset ${baseOffset} goes back`
-  if (expected !== null && baseOffset > expected && !gapsAllowed) return `offset ${baseOffset} instead of ${expected}`
-  return lastOffset - segment.baseOffset > 0x7fffffff ? `offset ${lastOffset} too far from the segment's base` : null
+  if (expected !== null && baseOffset > expected && !gapsAllowed)
+    return `offset ${baseOffset} instead of ${expected}`
+  return lastOffset - segment.baseOffset > 0x7fffffff
+    ? `offset ${lastOffset} too far from the segment's base`
+    : null
 }
 
 /** The batch that the last kept index entry stands for: accounted for without making the entry again. */

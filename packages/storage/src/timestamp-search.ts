@@ -78,7 +78,8 @@ function findInSegment(
   const from = Math.max(entry?.offset ?? 0, range.logStartOffset, segment.baseOffset) as Offset
   const before = entry?.offset === from ? entry : null
   const position = segment.indexedPosition(from)
-  const hinted = position > 0 ? scanForTimestamp(disk, segment, { position, from, before }, timestamp, range) : LYING_INDEX
+  const hinted =
+    position > 0 ? scanForTimestamp(disk, segment, { position, from, before }, timestamp, range) : LYING_INDEX
   if (hinted !== LYING_INDEX) return hinted
   const found = scanForTimestamp(disk, segment, { position: 0, from, before: null }, timestamp, range)
   return found === LYING_INDEX ? null : found

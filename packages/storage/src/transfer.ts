@@ -14,7 +14,13 @@ export function readFully(disk: Disk, file: FileId, into: Uint8Array, position: 
 }
 
 /** Throws a `DiskError` naming `path` when a call fails; what was written before stays. */
-export function writeFully(disk: Disk, file: FileId, path: string, bytes: Uint8Array, position: number): void {
+export function writeFully(
+  disk: Disk,
+  file: FileId,
+  path: string,
+  bytes: Uint8Array,
+  position: number,
+): void {
   for (let done = 0; done < bytes.length;) {
     const written = disk.pwritev(file, [bytes.subarray(done)], position + done)
     if (written === 0) throw new DiskError('EIO', path, 'write nothing to')

@@ -22,11 +22,19 @@ interface Limits {
 
 function extentOf(bytes: Buffer, length: number, limits: Limits): BatchExtent {
   const { offset: from = 100, endOffset = 130, maxBytes = Infinity, atLeastOneBatch = true } = limits
-  return findExtent(bytes, length, SPAN, { offset: offset(from), endOffset: offset(endOffset), maxBytes, atLeastOneBatch })
+  return findExtent(bytes, length, SPAN, {
+    offset: offset(from),
+    endOffset: offset(endOffset),
+    maxBytes,
+    atLeastOneBatch,
+  })
 }
 
 /** What a reader that looks at every batch would return. */
-function expected(length: number, { offset: from = 100, endOffset = 130, maxBytes = Infinity, atLeastOneBatch = true }: Limits) {
+function expected(
+  length: number,
+  { offset: from = 100, endOffset = 130, maxBytes = Infinity, atLeastOneBatch = true }: Limits,
+) {
   let position = 0
   const taken: Buffer[] = []
   let takenBytes = 0
@@ -66,11 +74,17 @@ describe('the extent of a read', () => {
   })
 
   test.each([
-    ['an offset that goes back', (bytes: Buffer, at: number) => new RecordBatchView(bytes, at).stampBaseOffset(offset(102))],
+    [
+      'an offset that goes back',
+      (bytes: Buffer, at: number) => new RecordBatchView(bytes, at).stampBaseOffset(offset(102)),
+    ],
     ['a gap', (bytes: Buffer, at: number) => new RecordBatchView(bytes, at).stampBaseOffset(offset(107))],
     ['a length below a header’s', (bytes: Buffer, at: number) => void bytes.writeInt32BE(40, at + 8)],
     ['another format', (bytes: Buffer, at: number) => void bytes.writeInt8(1, at + 16)],
-    ['more offsets than the segment has', (bytes: Buffer, at: number) => void bytes.writeInt32BE(1000, at + 23)],
+    [
+      'more offsets than the segment has',
+      (bytes: Buffer, at: number) => void bytes.writeInt32BE(1000, at + 23),
+    ],
   ])('ends before %s, and reports it', (_name, damage) => {
     const bytes = Buffer.from(BYTES)
     const at = PARTS[0]!.length + PARTS[1]!.length

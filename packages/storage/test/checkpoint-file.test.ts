@@ -16,7 +16,10 @@ test('entries come back as they were written', () => {
 })
 
 test('a checkpoint cut anywhere, or with any other bytes, is refused or read without an exception', () => {
-  const bytes = formatCheckpoint([['flights', 0, 123], ['b', 1, 5]])
+  const bytes = formatCheckpoint([
+    ['flights', 0, 123],
+    ['b', 1, 5],
+  ])
   for (let end = 0; end < bytes.length; end++) expect(parseCheckpoint(bytes.subarray(0, end), 3)).toBeNull()
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 100 }), (random) => {

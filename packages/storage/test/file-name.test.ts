@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import {
-  deletedFolderName,
+  deletedFolderPath,
   isDeletedFolderName,
+  parentOf,
   parsePartitionFolderName,
   parseSegmentFileName,
   partitionFolderName,
@@ -13,14 +14,21 @@ describe('names of segment files', () => {
     expect(segmentFileName(42, '.log')).toBe('00000000000000000042.log')
     for (const stage of ['', '.deleted', '.cleaned', '.swap']) {
       const name = segmentFileName(Number.MAX_SAFE_INTEGER, `.timeindex${stage}`)
-      expect(parseSegmentFileName(name)).toEqual({ baseOffset: Number.MAX_SAFE_INTEGER, suffix: '.timeindex', stage })
+      expect(parseSegmentFileName(name)).toEqual({
+        baseOffset: Number.MAX_SAFE_INTEGER,
+        suffix: '.timeindex',
+        stage,
+      })
     }
   })
 
-  test.each(['leader-epoch-checkpoint', '42.log', '99999999999999999999.log', '00000000000000000042', 'x00000000000000000042.log'])(
-    '%s is none',
-    (name) => expect(parseSegmentFileName(name)).toBeNull(),
-  )
+  test.each([
+    'leader-epoch-checkpoint',
+    '42.log',
+    '99999999999999999999.log',
+    '00000000000000000042',
+    'x00000000000000000042.log',
+  ])('%s is none', (name) => expect(parseSegmentFileName(name)).toBeNull())
 })
 
 describe('names of partition folders', () => {
@@ -38,7 +46,9 @@ describe('names of partition folders', () => {
 
   test('of removed partitions fit into 255 bytes, and are no partition’s', () => {
     for (const topic of ['flights', 'x'.repeat(249)]) {
-      const name = deletedFolderName(partitionFolderName(topic, 99), 'ab'.repeat(16))
+      const path = deletedFolderPath(`/data/${partitionFolderName(topic, 99)}`, 'ab'.repeat(16))
+      expect(parentOf(path)).toBe('/data')
+      const name = path.slice('/data/'.length)
       expect(name.length).toBeLessThanOrEqual(255)
       expect(isDeletedFolderName(name)).toBe(true)
       expect(parsePartitionFolderName(name)).toBeNull()

@@ -48,11 +48,17 @@ describe('offset index', () => {
 describe('time index', () => {
   test('leads to an offset below which nothing is as young', () => {
     const index = TimeIndex.create(simDisk(), PATH, offset(0))
-    for (const [timestamp, at] of [[100, 5], [90, 6], [100, 7], [200, 9], [300, 20]] as const) {
+    for (const [timestamp, at] of [
+      [100, 5],
+      [90, 6],
+      [100, 7],
+      [200, 9],
+      [300, 20],
+    ] as const) {
       index.maybeAppend(time(timestamp), offset(at))
     }
     expect(index.file.entries).toBe(3)
-    const lookup = (timestamp: number) => index.lookup(time(timestamp))
+    const lookup = (timestamp: number) => index.lower(time(timestamp))?.offset ?? null
     expect([lookup(100), lookup(101), lookup(200), lookup(201), lookup(999)]).toEqual([null, 5, 5, 9, 20])
   })
 })
@@ -66,7 +72,10 @@ describe('indexes that were lost or cut', () => {
       flush(log, disk)
       close(log, disk)
       disk.crash({ mode: 'none' })
-      const names = disk.list(DIRECTORY).map(({ name }) => name).filter((name) => name.endsWith(suffix))
+      const names = disk
+        .list(DIRECTORY)
+        .map(({ name }) => name)
+        .filter((name) => name.endsWith(suffix))
       const before = names.map((name) => disk.contentOf(`${DIRECTORY}/${name}`).toString('hex'))
       for (const name of names) {
         const path = `${DIRECTORY}/${name}`
@@ -74,9 +83,11 @@ describe('indexes that were lost or cut', () => {
         else disk.replaceAtRest(path, (bytes) => bytes.subarray(0, how === 'cut' ? bytes.length - 3 : 0))
       }
       const again = openLog(disk, { cleanShutdown: true })
-      for (let at = 0; at < 60; at++) expect(again.findByTimestamp(time(1000 + at), offset(60))?.offset).toBe(at)
+      for (let at = 0; at < 60; at++)
+        expect(again.findByTimestamp(time(1000 + at), offset(60))?.offset).toBe(at)
       close(again, disk)
-      if (how !== 'empty') expect(names.map((name) => disk.contentOf(`${DIRECTORY}/${name}`).toString('hex'))).toEqual(before)
+      if (how !== 'empty')
+        expect(names.map((name) => disk.contentOf(`${DIRECTORY}/${name}`).toString('hex'))).toEqual(before)
     }
   })
 })

@@ -2,7 +2,18 @@ import type { NodeId, Uuid } from '@millrace/base'
 import type { SimDisk } from '@millrace/sim'
 import { expect, test } from 'vitest'
 import { DamagedFileError, type Log, LogDirectory } from '../src/index.ts'
-import { batch, flush, offset, readAll, simDisk, SMALL, TestClock, TestLogger, TOPIC_ID, write } from './rig.ts'
+import {
+  batch,
+  flush,
+  offset,
+  readAll,
+  simDisk,
+  SMALL,
+  TestClock,
+  TestLogger,
+  TOPIC_ID,
+  write,
+} from './rig.ts'
 
 const PATH = '/data/logs'
 
@@ -97,7 +108,10 @@ test('the clean mark is written after everything is durable, and gone, durably, 
   const all = readAll(log)
   expect(run(disk, (done) => directory.close(5, done))).toBeNull()
   disk.crash({ mode: 'none' })
-  expect(JSON.parse(disk.contentOf(`${PATH}/.kafka_cleanshutdown`).toString())).toEqual({ version: 0, brokerEpoch: 5 })
+  expect(JSON.parse(disk.contentOf(`${PATH}/.kafka_cleanshutdown`).toString())).toEqual({
+    version: 0,
+    brokerEpoch: 5,
+  })
 
   const again = await open(disk)
   expect(again.cleanShutdown).toBe(true)
@@ -221,5 +235,7 @@ test('another topic’s folder of the same name is refused', async () => {
   const directory = await open(disk)
   openLog(directory)
   const other = 'AAAAAAAAAAAAAAAAAAAAAQ' as Uuid
-  expect(() => directory.openLog({ topic: 'flights', partition: 0, topicId: other, config: SMALL })).toThrow('belongs to the topic')
+  expect(() => directory.openLog({ topic: 'flights', partition: 0, topicId: other, config: SMALL })).toThrow(
+    'belongs to the topic',
+  )
 })

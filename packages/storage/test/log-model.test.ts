@@ -7,7 +7,19 @@ import { RecordBatchView } from '@millrace/record'
 import { type CrashMode, SimDisk } from '@millrace/sim'
 import { expect, test } from 'vitest'
 import { type Log, LogDirectory } from '../src/index.ts'
-import { batch, epoch, type FoundBatch, offset, readAll, readBatches, SMALL, TestClock, TestLogger, time, TOPIC_ID } from './rig.ts'
+import {
+  batch,
+  epoch,
+  type FoundBatch,
+  offset,
+  readAll,
+  readBatches,
+  SMALL,
+  TestClock,
+  TestLogger,
+  time,
+  TOPIC_ID,
+} from './rig.ts'
 
 const SEEDS = 400
 const STEPS = 60
@@ -43,7 +55,11 @@ class Run {
     this.#disk.mkdir('/data')
     this.#disk.syncDir('/', () => undefined)
     this.#disk.settle()
-    this.#config = { ...SMALL, segmentBytes: 500 + this.#rng.below(4000), indexIntervalBytes: this.#rng.below(600) }
+    this.#config = {
+      ...SMALL,
+      segmentBytes: 500 + this.#rng.below(4000),
+      indexIntervalBytes: this.#rng.below(600),
+    }
     this.#open()
   }
 
@@ -71,7 +87,12 @@ class Run {
     for (let left = 1 + this.#rng.below(3); left > 0; left--) {
       const records = 1 + this.#rng.below(3)
       this.#timestamp += this.#rng.below(20) - 4
-      const bytes = batch({ records, timestamp: this.#timestamp, valueBytes: this.#rng.below(300), text: String(this.#rng.u32()) })
+      const bytes = batch({
+        records,
+        timestamp: this.#timestamp,
+        valueBytes: this.#rng.below(300),
+        text: String(this.#rng.u32()),
+      })
       const { baseOffset, lastOffset } = this.#log.append(bytes, epoch(this.#epoch))
       const { crc, maxTimestamp } = new RecordBatchView(bytes)
       expect(baseOffset).toBe(this.#end)
@@ -113,7 +134,8 @@ class Run {
   }
 
   #advanceStart(): void {
-    const start = this.#log.logStartOffset + this.#rng.below(Math.max(1, this.#ackedEnd - this.#log.logStartOffset))
+    const start =
+      this.#log.logStartOffset + this.#rng.below(Math.max(1, this.#ackedEnd - this.#log.logStartOffset))
     if (start > this.#ackedEnd) return
     const truncations = this.#truncations
     this.#log.advanceLogStart(offset(start), (error) => {
@@ -142,7 +164,9 @@ class Run {
     const found = this.#found()
     const isPrefix = [this.#batches, ...this.#olderBatches].some((version) => isPrefixOf(found, version))
     expect(isPrefix, `after a power cut (${mode}) the log is a prefix of what was written`).toBe(true)
-    const acked = this.#batches.filter(({ lastOffset }) => lastOffset < this.#ackedEnd && lastOffset >= this.#log.logStartOffset)
+    const acked = this.#batches.filter(
+      ({ lastOffset }) => lastOffset < this.#ackedEnd && lastOffset >= this.#log.logStartOffset,
+    )
     expect(found.filter(({ lastOffset }) => lastOffset < this.#ackedEnd)).toEqual(acked)
     this.#adopt(found)
   }
@@ -172,19 +196,30 @@ class Run {
 
   #open(): void {
     let opened: LogDirectory | null = null
-    LogDirectory.open({ disk: this.#disk, clock: this.#clock, path: '/data/logs', log: this.#logger }, (error, directory) => {
-      expect(error).toBeNull()
-      opened = directory
-    })
+    LogDirectory.open(
+      { disk: this.#disk, clock: this.#clock, path: '/data/logs', log: this.#logger },
+      (error, directory) => {
+        expect(error).toBeNull()
+        opened = directory
+      },
+    )
     this.#disk.settle()
     this.#directory = opened!
-    this.#log = this.#directory.openLog({ topic: 'flights', partition: 0, topicId: TOPIC_ID, config: this.#config })
+    this.#log = this.#directory.openLog({
+      topic: 'flights',
+      partition: 0,
+      topicId: TOPIC_ID,
+      config: this.#config,
+    })
   }
 
   /** What the log holds, with the timestamps that the model knows. */
   #found(): ModelBatch[] {
     const known = new Map([...this.#olderBatches.flat(), ...this.#batches].map((each) => [each.crc, each]))
-    return readAll(this.#log).map((each) => ({ ...each, maxTimestamp: known.get(each.crc)?.maxTimestamp ?? NaN }))
+    return readAll(this.#log).map((each) => ({
+      ...each,
+      maxTimestamp: known.get(each.crc)?.maxTimestamp ?? NaN,
+    }))
   }
 
   #compareReads(): void {
@@ -207,7 +242,8 @@ class Run {
       // A batch that the log start cuts may answer with its rest.
       expect(found!.offset).toBeLessThanOrEqual(first.lastOffset)
       expect(found!.timestamp).toBeGreaterThanOrEqual(wanted.maxTimestamp)
-      if (inRange.length === this.#batches.length) expect(found!.offset).toBeGreaterThanOrEqual(first.baseOffset)
+      if (inRange.length === this.#batches.length)
+        expect(found!.offset).toBeGreaterThanOrEqual(first.baseOffset)
       const entry = this.#log.leaderEpochs.findLast(({ startOffset }) => startOffset <= wanted.baseOffset)
       expect(entry?.epoch).toBe(wanted.epoch)
     }
@@ -230,7 +266,10 @@ test(`random work with power cuts loses nothing that was flushed and keeps the l
     try {
       new Run(seed).steps(STEPS)
     } catch (error) {
-      throw new Error(`MILLRACE_SEED=${seed} npx vitest run --project unit packages/storage/test/log-model.test.ts`, { cause: error })
+      throw new Error(
+        `MILLRACE_SEED=${seed} npx vitest run --project unit packages/storage/test/log-model.test.ts`,
+        { cause: error },
+      )
     }
   }
 }, 60_000)

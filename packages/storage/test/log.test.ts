@@ -138,7 +138,9 @@ describe('rolling', () => {
   })
 
   test('starts a segment when an index is full', () => {
-    const log = openLog(simDisk(), { config: { segmentBytes: 2 ** 20, segmentIndexBytes: 36, indexIntervalBytes: 0 } })
+    const log = openLog(simDisk(), {
+      config: { segmentBytes: 2 ** 20, segmentIndexBytes: 36, indexIntervalBytes: 0 },
+    })
     for (let index = 0; index < 9; index++) write(log, batch({ timestamp: 1000 + index }))
     expect(log.segmentCount).toBeGreaterThan(2)
     expect(readAll(log)).toHaveLength(9)
@@ -171,7 +173,8 @@ describe('rolling', () => {
 describe('reading', () => {
   const filled = () => {
     const log = openLog(simDisk())
-    for (let index = 0; index < 60; index++) write(log, batch({ records: 1 + (index % 3), valueBytes: 40 + index }))
+    for (let index = 0; index < 60; index++)
+      write(log, batch({ records: 1 + (index % 3), valueBytes: 40 + index }))
     return log
   }
 
@@ -208,7 +211,8 @@ describe('reading', () => {
     const log = filled()
     expect(readBatches(log, log.logEndOffset)).toEqual([])
     const at = (value: number) =>
-      log.read({ offset: offset(value), maxBytes: 1, endOffset: offset(value), atLeastOneBatch: true, pool }).kind
+      log.read({ offset: offset(value), maxBytes: 1, endOffset: offset(value), atLeastOneBatch: true, pool })
+        .kind
     expect(at(log.logEndOffset + 1)).toBe('out-of-range')
     log.advanceLogStart(offset(5))
     expect(at(4)).toBe('out-of-range')
@@ -234,11 +238,16 @@ describe('reading', () => {
 describe('timestamps', () => {
   test('find the first record at or after a time, its exact offset, below the end', () => {
     const log = openLog(simDisk())
-    for (let index = 0; index < 30; index++) write(log, batch({ records: 5, timestamp: 1000 + index * 10, valueBytes: 30 }), 2)
+    for (let index = 0; index < 30; index++)
+      write(log, batch({ records: 5, timestamp: 1000 + index * 10, valueBytes: 30 }), 2)
     const find = (at: number, end: number = log.logEndOffset) => log.findByTimestamp(time(at), offset(end))
     expect(find(0)).toEqual({ offset: 0, timestamp: 1000, leaderEpoch: 2 })
     for (let index = 0; index < 30; index++) {
-      expect(find(1000 + index * 10 + 3)).toEqual({ offset: index * 5 + 3, timestamp: 1003 + index * 10, leaderEpoch: 2 })
+      expect(find(1000 + index * 10 + 3)).toEqual({
+        offset: index * 5 + 3,
+        timestamp: 1003 + index * 10,
+        leaderEpoch: 2,
+      })
       expect(find(1000 + index * 10 + 7)?.offset).toBe(index === 29 ? undefined : (index + 1) * 5)
     }
     expect(find(1003, 3)).toBeNull()
@@ -266,13 +275,15 @@ describe('truncation', () => {
     for (let cut = 0; cut <= 120; cut += 5) {
       const disk = simDisk()
       const log = openLog(disk)
-      for (let index = 0; index < 60; index++) write(log, batch({ records: 2, timestamp: 1000 + index, valueBytes: 150 }), index >> 4)
+      for (let index = 0; index < 60; index++)
+        write(log, batch({ records: 2, timestamp: 1000 + index, valueBytes: 150 }), index >> 4)
       const all = readAll(log)
       log.truncateTo(offset(cut))
       const kept = all.filter(({ lastOffset }) => lastOffset < cut)
       expect(readAll(log)).toEqual(kept)
       expect(log.logEndOffset).toBe(kept.length * 2)
-      for (const { startOffset } of log.leaderEpochs) expect(startOffset).toBeLessThan(Math.max(1, log.logEndOffset))
+      for (const { startOffset } of log.leaderEpochs)
+        expect(startOffset).toBeLessThan(Math.max(1, log.logEndOffset))
       expect(log.maxTimestamp()?.offset).toBe(kept.length === 0 ? undefined : kept.length * 2 - 1)
       expect(flush(log, disk)).toBeNull()
       write(log, batch({ records: 2, timestamp: 3000 }), 9)
@@ -342,7 +353,8 @@ describe('opening', () => {
   test('after a clean close finds everything without a scan', () => {
     const disk = simDisk()
     const log = openLog(disk)
-    for (let index = 0; index < 100; index++) write(log, batch({ timestamp: 1000 + index, valueBytes: 200 }), index >> 5)
+    for (let index = 0; index < 100; index++)
+      write(log, batch({ timestamp: 1000 + index, valueBytes: 200 }), index >> 5)
     const all = readAll(log)
     const epochs = log.leaderEpochs
     expect(close(log, disk)).toBeNull()
@@ -354,7 +366,7 @@ describe('opening', () => {
     expect(again.recoveryPoint).toBe(again.logEndOffset)
     expect(again.leaderEpochs).toEqual(epochs)
     expect(again.maxTimestamp()?.offset).toBe(99)
-    expect(write(again)).toBe(100)
+    expect(write(again, batch(), 3)).toBe(100)
   })
 
   test('a damaged log opens, is read up to the damage, and appends nothing until it is cut', () => {
@@ -364,7 +376,9 @@ describe('opening', () => {
     flush(log, disk)
     const recoveryPoint = log.recoveryPoint
     disk.crash({ mode: 'none' })
-    disk.replaceAtRest(`${DIRECTORY}/${segmentFiles(disk)[1]!}`, (bytes) => bytes.subarray(0, bytes.length - 5))
+    disk.replaceAtRest(`${DIRECTORY}/${segmentFiles(disk)[1]!}`, (bytes) =>
+      bytes.subarray(0, bytes.length - 5),
+    )
 
     const damaged = openLog(disk, { recoveryPoint })
     const { corruption } = damaged

@@ -27,7 +27,8 @@ function done(call: (callback: (error: Error | null) => void) => void): Promise<
 }
 
 function fill(log: Log): void {
-  for (let index = 0; index < 100; index++) write(log, batch({ timestamp: 1000 + index, valueBytes: 200 }), index >> 5)
+  for (let index = 0; index < 100; index++)
+    write(log, batch({ timestamp: 1000 + index, valueBytes: 200 }), index >> 5)
 }
 
 test('a log survives close, open, a torn tail and removal', async () => {
@@ -44,8 +45,8 @@ test('a log survives close, open, a torn tail and removal', async () => {
   const reopened = again.openLog(FLIGHTS)
   expect(readAll(reopened)).toEqual(all)
   await done((callback) => again.checkpoint(callback))
-  write(reopened)
-  write(reopened)
+  write(reopened, batch(), 3)
+  write(reopened, batch(), 3)
 
   const third = await open()
   expect(third.cleanShutdown).toBe(false)

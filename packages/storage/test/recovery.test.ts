@@ -25,7 +25,11 @@ const FIRST_SEGMENT = `${DIRECTORY}/00000000000000000000.log`
 const BATCHES = 8
 
 /** A log of eight batches of two records in one segment, flushed, and the bytes of its file. */
-function eightBatches(disk: SimDisk): { readonly batches: FoundBatch[]; readonly bytes: Buffer; readonly ends: number[] } {
+function eightBatches(disk: SimDisk): {
+  readonly batches: FoundBatch[]
+  readonly bytes: Buffer
+  readonly ends: number[]
+} {
   const log = openLog(disk, { config: { indexIntervalBytes: 100 } })
   const ends: number[] = []
   for (let index = 0; index < BATCHES; index++) {
@@ -44,7 +48,13 @@ function reopenWith(content: Buffer, disk: SimDisk, recoveryPoint: number): Log 
 }
 
 function readKind(log: Log, at: number): string {
-  return log.read({ offset: offset(at), maxBytes: 1, endOffset: log.logEndOffset, atLeastOneBatch: true, pool }).kind
+  return log.read({
+    offset: offset(at),
+    maxBytes: 1,
+    endOffset: log.logEndOffset,
+    atLeastOneBatch: true,
+    pool,
+  }).kind
 }
 
 describe('a torn tail', () => {
@@ -173,7 +183,11 @@ describe('damage below the recovery point', () => {
     const { log } = damagedLog(disk)
     close(log, disk)
     for (const cleanShutdown of [true, false]) {
-      const again = openLog(disk, { recoveryPoint: offset(16), cleanShutdown, config: { indexIntervalBytes: 100 } })
+      const again = openLog(disk, {
+        recoveryPoint: offset(16),
+        cleanShutdown,
+        config: { indexIntervalBytes: 100 },
+      })
       expect(readKind(again, 4)).toBe('corrupt')
       close(again, disk)
     }
@@ -216,7 +230,8 @@ describe('damage below the recovery point', () => {
 describe('indexes', () => {
   function indexedLog(disk: SimDisk): FoundBatch[] {
     const log = openLog(disk, { config: { segmentBytes: 2 ** 20, indexIntervalBytes: 150 } })
-    for (let index = 0; index < 60; index++) write(log, batch({ timestamp: 1000 + 10 * index, valueBytes: 40 }))
+    for (let index = 0; index < 60; index++)
+      write(log, batch({ timestamp: 1000 + 10 * index, valueBytes: 40 }))
     flush(log, disk)
     expect(close(log, disk)).toBeNull()
     return readAll(openLog(disk, { cleanShutdown: true, recoveryPoint: offset(60) }))
@@ -240,7 +255,11 @@ describe('indexes', () => {
         const batches = indexedLog(disk)
         const good = disk.contentOf(path)
         disk.deleteAtRest(path)
-        const log = openLog(disk, { cleanShutdown, recoveryPoint: offset(60), config: { indexIntervalBytes: 150 } })
+        const log = openLog(disk, {
+          cleanShutdown,
+          recoveryPoint: offset(60),
+          config: { indexIntervalBytes: 150 },
+        })
         expectRight(log, batches)
         close(log, disk)
         expect(disk.contentOf(path)).toEqual(good)
@@ -250,7 +269,12 @@ describe('indexes', () => {
         const disk = simDisk()
         const batches = indexedLog(disk)
         const good = disk.contentOf(path)
-        const bad = [Buffer.alloc(0), good.subarray(0, good.length - 3), Buffer.alloc(good.length), Buffer.alloc(good.length, 0xff)]
+        const bad = [
+          Buffer.alloc(0),
+          good.subarray(0, good.length - 3),
+          Buffer.alloc(good.length),
+          Buffer.alloc(good.length, 0xff),
+        ]
         for (let bit = 0; bit < good.length * 8; bit += 37) {
           const flipped = Buffer.from(good)
           flipped[bit >> 3]! ^= 1 << (bit & 7)
@@ -258,7 +282,11 @@ describe('indexes', () => {
         }
         for (const content of bad) {
           disk.replaceAtRest(path, () => content)
-          const log = openLog(disk, { cleanShutdown, recoveryPoint: offset(60), config: { indexIntervalBytes: 150 } })
+          const log = openLog(disk, {
+            cleanShutdown,
+            recoveryPoint: offset(60),
+            config: { indexIntervalBytes: 150 },
+          })
           expectRight(log, batches)
         }
       })
@@ -271,7 +299,9 @@ test('a start that fails half way by a disk error changes nothing that the next 
     const disk = simDisk({ rng: seededRng(after) })
     const { batches } = eightBatches(disk)
     disk.crash({ mode: 'all' })
-    disk.replaceAtRest(FIRST_SEGMENT, (bytes) => Buffer.concat([bytes, Buffer.alloc(RECORD_BATCH_HEADER_BYTES + 5)]))
+    disk.replaceAtRest(FIRST_SEGMENT, (bytes) =>
+      Buffer.concat([bytes, Buffer.alloc(RECORD_BATCH_HEADER_BYTES + 5)]),
+    )
     for (const operation of ['pread', 'truncate', 'open', 'pwritev'] as const) {
       disk.fail({ operation, code: 'EIO', after })
       try {

@@ -1,7 +1,21 @@
 import { describe, expect, test } from 'vitest'
 import { DEFAULT_LOG_CONFIG, type LogConfig } from '../src/log-config.ts'
 import { countDeletable } from '../src/retention.ts'
-import { batch, close, flush, offset, openLog, readAll, segmentFiles, simDisk, SMALL, TestCheckpoints, TestClock, time, write } from './rig.ts'
+import {
+  batch,
+  close,
+  flush,
+  offset,
+  openLog,
+  readAll,
+  segmentFiles,
+  simDisk,
+  SMALL,
+  TestCheckpoints,
+  TestClock,
+  time,
+  write,
+} from './rig.ts'
 
 const NOW = 100_000
 
@@ -14,7 +28,12 @@ function segments(...timestamps: (number | null)[]) {
   }))
 }
 
-function count(found: ReturnType<typeof segments>, config: Partial<LogConfig>, highWatermark = 1000, logStartOffset = 0) {
+function count(
+  found: ReturnType<typeof segments>,
+  config: Partial<LogConfig>,
+  highWatermark = 1000,
+  logStartOffset = 0,
+) {
   return countDeletable(found, {
     config: { ...DEFAULT_LOG_CONFIG, retentionMs: -1, ...config },
     nowWallMs: NOW,

@@ -1,9 +1,15 @@
 /** Logs on a simulated disk, and batches to put into them. */
-import { BufferPool, DiskError, NO_TIMESTAMP, seededRng } from '@millrace/base'
+import { BufferPool, DiskError, seededRng } from '@millrace/base'
 import type { Clock, Disk, LeaderEpoch, Log as Logger, Offset, TimestampMs, Uuid } from '@millrace/base'
-import { type BuildOptions, readRecords, RecordBatchBuilder, RecordBatchView } from '@millrace/record'
+import { type BuildOptions, RecordBatchBuilder, RecordBatchView } from '@millrace/record'
 import { SimDisk, type SimDiskOptions } from '@millrace/sim'
-import { DEFAULT_LOG_CONFIG, Log, type LogCheckpoints, type LogConfig, type LogOptions } from '../src/index.ts'
+import {
+  DEFAULT_LOG_CONFIG,
+  Log,
+  type LogCheckpoints,
+  type LogConfig,
+  type LogOptions,
+} from '../src/index.ts'
 
 export const TOPIC_ID = 'bWlsbHJhY2UtdGVzdC0xMg' as Uuid
 export const DIRECTORY = '/data/flights-0'
@@ -103,7 +109,13 @@ export interface BatchOptions extends BuildOptions {
 }
 
 /** One batch of records `text`, with timestamps rising by one. */
-export function batch({ records = 1, timestamp = 1_000, valueBytes, text = 'v', ...build }: BatchOptions = {}): Buffer {
+export function batch({
+  records = 1,
+  timestamp = 1_000,
+  valueBytes,
+  text = 'v',
+  ...build
+}: BatchOptions = {}): Buffer {
   const builder = new RecordBatchBuilder({ maxBytes: 2 ** 26 })
   const value = valueBytes === undefined ? text : Buffer.alloc(valueBytes, text)
   for (let index = 0; index < records; index++) builder.tryAppend(timestamp + index, null, value)
@@ -150,7 +162,12 @@ export interface ReadLimits {
 
 /** One read, as batches. @throws when it was not answered with records */
 export function readBatches(log: Log, from: number, limits: ReadLimits = {}): FoundBatch[] {
-  const { maxBytes = 2 ** 20, endOffset = log.logEndOffset, atLeastOneBatch = true, verifyChecksums = true } = limits
+  const {
+    maxBytes = 2 ** 20,
+    endOffset = log.logEndOffset,
+    atLeastOneBatch = true,
+    verifyChecksums = true,
+  } = limits
   const read = log.read({
     offset: offset(from),
     maxBytes,
@@ -186,13 +203,6 @@ export function baseOffsets(batches: readonly FoundBatch[]): number[] {
   return batches.map(({ baseOffset }) => baseOffset)
 }
 
-/** The values of a batch that was read. */
-function valuesOf(bytes: Buffer): (string | null)[] {
-  const records = readRecords(bytes, { maxDecompressedBytes: 2 ** 20 })
-  if (!(Symbol.iterator in records)) throw new Error(records.message)
-  return [...records].map((record) => record.valueText())
-}
-
 export function segmentFiles(disk: Disk, suffix = '.log', directory = DIRECTORY): string[] {
   return disk
     .list(directory)
@@ -210,5 +220,3 @@ export function diskErrorOf(run: () => void): DiskError {
   }
   throw new Error('no disk error')
 }
-
-export { NO_TIMESTAMP }

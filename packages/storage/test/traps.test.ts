@@ -157,7 +157,8 @@ describe('trap 31: a torn tail is accepted, or a good batch dropped with it', ()
   }
   const bytes = image()
   const ends: number[] = []
-  for (const view = new RecordBatchView(bytes); view.position < bytes.length; view.at(bytes, view.end)) ends.push(view.end)
+  for (const view = new RecordBatchView(bytes); view.position < bytes.length; view.at(bytes, view.end))
+    ends.push(view.end)
 
   /** The log that recovery makes of a file without indexes or with those of the whole file. */
   const recovered = (content: Buffer, recoveryPoint = 0) => {
@@ -168,19 +169,24 @@ describe('trap 31: a torn tail is accepted, or a good batch dropped with it', ()
     return openLog(disk, { recoveryPoint: offset(recoveryPoint) })
   }
 
-  test.each(['cut', 'zeroed'] as const)('a tail %s at every byte leaves exactly the batches before it', (how) => {
-    for (let at = 0; at <= bytes.length; at++) {
-      const content = Buffer.from(bytes)
-      if (how === 'zeroed') content.fill(0, at)
-      const log = recovered(how === 'cut' ? content.subarray(0, at) : content)
-      // A zeroed tail of zeros is no damage.
-      const whole = ends.filter((end) => end <= at || (how === 'zeroed' && bytes.subarray(at, end).every((byte) => byte === 0)))
-      expect(readAll(log)).toHaveLength(whole.length)
-      expect(log.corruption).toBeNull()
-      expect(write(log)).toBe(whole.length * 2)
-      expect(readAll(log)).toHaveLength(whole.length + 1)
-    }
-  })
+  test.each(['cut', 'zeroed'] as const)(
+    'a tail %s at every byte leaves exactly the batches before it',
+    (how) => {
+      for (let at = 0; at <= bytes.length; at++) {
+        const content = Buffer.from(bytes)
+        if (how === 'zeroed') content.fill(0, at)
+        const log = recovered(how === 'cut' ? content.subarray(0, at) : content)
+        // A zeroed tail of zeros is no damage.
+        const whole = ends.filter(
+          (end) => end <= at || (how === 'zeroed' && bytes.subarray(at, end).every((byte) => byte === 0)),
+        )
+        expect(readAll(log)).toHaveLength(whole.length)
+        expect(log.corruption).toBeNull()
+        expect(write(log)).toBe(whole.length * 2)
+        expect(readAll(log)).toHaveLength(whole.length + 1)
+      }
+    },
+  )
 
   test('a good batch behind a bad one is cut, too', () => {
     const content = Buffer.from(bytes)
@@ -226,7 +232,9 @@ describe('trap 32: damage below the recovery point is taken for the end of the l
         expect([view.baseOffset, view.crc]).toEqual([sound[served]!.baseOffset, sound[served]!.crc])
         served++
       }
-      const epochByte = [...Array(12).keys()].some((index) => byte - index * (content.length / 12) >= 12 && byte - index * (content.length / 12) < 16)
+      const epochByte = [...Array(12).keys()].some(
+        (index) => byte - index * (content.length / 12) >= 12 && byte - index * (content.length / 12) < 16,
+      )
       if (!epochByte) {
         expect(served, `byte ${byte} bit ${bit}`).toBeLessThan(12)
         expect(damaged.corruption?.path).toContain(name)
@@ -274,7 +282,8 @@ describe('trap 32: damage below the recovery point is taken for the end of the l
         disk.crash({ mode: 'none' })
         disk.flipBit(path, byte, byte % 8)
         const damaged = openLog(disk, { recoveryPoint })
-        for (let at = 0; at < 60; at += 7) expect(readAll(damaged, at, { maxBytes: 500 })).toEqual(sound.slice(at))
+        for (let at = 0; at < 60; at += 7)
+          expect(readAll(damaged, at, { maxBytes: 500 })).toEqual(sound.slice(at))
         disk.crash({ mode: 'none' })
         disk.flipBit(path, byte, byte % 8)
       }
@@ -283,20 +292,23 @@ describe('trap 32: damage below the recovery point is taken for the end of the l
 })
 
 describe('trap 33: a failed sync is tried again and “succeeds”', () => {
-  test.each([/\.log$/, /\.index$/, /leader-epoch-checkpoint/, /partition\.metadata/])('EIO from the sync of %s fences the log: no flush is answered well, nothing is appended', async (path) => {
-    const disk = simDisk()
-    const log = openLog(disk)
-    for (let index = 0; index < 40; index++) write(log, batch({ valueBytes: 100 }))
-    disk.fail({ operation: 'sync', path, code: 'EIO' })
-    expect(flush(log, disk)).toMatchObject({ code: 'EIO' })
-    expect(log.recoveryPoint).toBe(0)
-    let again: unknown
-    log.flush((error) => (again = error))
-    await Promise.resolve()
-    expect(again).toMatchObject({ code: 'EIO' })
-    expect(diskErrorOf(() => write(log)).code).toBe('EIO')
-    expect(readAll(log)).toHaveLength(40)
-  })
+  test.each([/\.log$/, /\.index$/, /leader-epoch-checkpoint/, /partition\.metadata/])(
+    'EIO from the sync of %s fences the log: no flush is answered well, nothing is appended',
+    async (path) => {
+      const disk = simDisk()
+      const log = openLog(disk)
+      for (let index = 0; index < 40; index++) write(log, batch({ valueBytes: 100 }))
+      disk.fail({ operation: 'sync', path, code: 'EIO' })
+      expect(flush(log, disk)).toMatchObject({ code: 'EIO' })
+      expect(log.recoveryPoint).toBe(0)
+      let again: unknown
+      log.flush((error) => (again = error))
+      await Promise.resolve()
+      expect(again).toMatchObject({ code: 'EIO' })
+      expect(diskErrorOf(() => write(log)).code).toBe('EIO')
+      expect(readAll(log)).toHaveLength(40)
+    },
+  )
 
   test('everybody who waits hears of it', () => {
     const disk = simDisk()
@@ -347,32 +359,35 @@ describe('trap 34: a full disk leaves half a batch, or ends the log', () => {
 describe('trap 35: a crash while segments are swapped, dropped or cut', () => {
   const MODES: readonly CrashMode[] = ['none', 'all', 'prefix', 'subset']
 
-  test.each(MODES)('retention stopped at every change of the disk loses nothing above the log start (%s)', (mode) => {
-    for (let stop = 0; stop < 200; stop++) {
-      const { disk, log, checkpoints } = filled(100)
-      const clock = new TestClock()
-      const all = readAll(log)
-      const { recoveryPoint } = log
-      disk.stopAfter(stop)
-      let finished = false
-      try {
-        log.updateConfig({ ...SMALL, retentionBytes: 5000 })
-        log.applyRetention(clock.wallNow, recoveryPoint)
-        disk.settle()
-        log.updateConfig({ ...SMALL, retentionBytes: 5000, fileDeleteDelayMs: 0 })
-        log.applyRetention(clock.wallNow, recoveryPoint)
-        finished = true
-      } catch (error) {
-        if (!(error instanceof SimulatedStop)) throw error
+  test.each(MODES)(
+    'retention stopped at every change of the disk loses nothing above the log start (%s)',
+    (mode) => {
+      for (let stop = 0; stop < 200; stop++) {
+        const { disk, log, checkpoints } = filled(100)
+        const clock = new TestClock()
+        const all = readAll(log)
+        const { recoveryPoint } = log
+        disk.stopAfter(stop)
+        let finished = false
+        try {
+          log.updateConfig({ ...SMALL, retentionBytes: 5000 })
+          log.applyRetention(clock.wallNow, recoveryPoint)
+          disk.settle()
+          log.updateConfig({ ...SMALL, retentionBytes: 5000, fileDeleteDelayMs: 0 })
+          log.applyRetention(clock.wallNow, recoveryPoint)
+          finished = true
+        } catch (error) {
+          if (!(error instanceof SimulatedStop)) throw error
+        }
+        disk.crash({ mode })
+        const { logStartOffset } = checkpoints
+        const again = openLog(disk, { recoveryPoint, ...(logStartOffset === null ? {} : { logStartOffset }) })
+        expect(again.corruption).toBeNull()
+        expect(readAll(again)).toEqual(all.slice(logStartOffset ?? 0))
+        if (finished) break
       }
-      disk.crash({ mode })
-      const { logStartOffset } = checkpoints
-      const again = openLog(disk, { recoveryPoint, ...(logStartOffset === null ? {} : { logStartOffset }) })
-      expect(again.corruption).toBeNull()
-      expect(readAll(again)).toEqual(all.slice(logStartOffset ?? 0))
-      if (finished) break
-    }
-  })
+    },
+  )
 
   test('a finished swap replaces what it covers, an unfinished compaction is forgotten', () => {
     const { disk, log } = filled(60)
@@ -392,9 +407,16 @@ describe('trap 35: a crash while segments are swapped, dropped or cut', () => {
     put(`${names[0]!}.swap`, Buffer.concat([head, first.subarray(last)]))
     put(`${names[2]!}.cleaned`, Buffer.from('half'))
     put(`${names[1]!}.deleted`, Buffer.from('gone'))
-    const swapped = openLog(disk, { recoveryPoint: log.recoveryPoint, config: { cleanupPolicy: ['compact'] } })
+    const swapped = openLog(disk, {
+      recoveryPoint: log.recoveryPoint,
+      config: { cleanupPolicy: ['compact'] },
+    })
     const inFirst = baseOffsets(all).filter((base) => base < Number.parseInt(names[1]!, 10))
-    expect(baseOffsets(readAll(swapped))).toEqual([inFirst[0], inFirst.at(-1), ...baseOffsets(all).slice(inFirst.length)])
+    expect(baseOffsets(readAll(swapped))).toEqual([
+      inFirst[0],
+      inFirst.at(-1),
+      ...baseOffsets(all).slice(inFirst.length),
+    ])
     expect(segmentFiles(disk)).toEqual(names)
     expect(disk.list(DIRECTORY).filter(({ name }) => /swap|cleaned|deleted/.test(name))).toEqual([])
   })
@@ -453,4 +475,3 @@ describe('trap 37: time that jumps', () => {
     expect(log.applyRetention(2050, offset(100))).toBeGreaterThan(0)
   })
 })
-

@@ -42,11 +42,12 @@ export default defineCommand<Options>({
     await ensureTopic(topic, options)
     const ends = await endsOf(topic, options)
     const progress = new ProgressBar('measuring', output.format === 'text')
+    const records = rate * (duration + WARM_UP_S)
     const run = new LatencyRun({
       topic,
       recordsPerSecond: rate,
       valueBytes: size,
-      records: rate * (duration + WARM_UP_S),
+      records,
       warmUpRecords: rate * WARM_UP_S,
       signal,
       onProgress: (fraction) => progress.update(fraction, () => `p99 ${formatMs(run.endToEnd.summary().p99Ms)}`),
@@ -61,7 +62,7 @@ export default defineCommand<Options>({
     }
     const endToEnd = run.endToEnd.summary()
     const setting = { topic, size, rate, acks, compression, 'linger-ms': lingerMs }
-    printPerfResult(output, 'latency', setting, measurement.finish(endToEnd.count, endToEnd.count * size, endToEnd))
+    printPerfResult(output, 'latency', setting, measurement.finish(records, records * size, endToEnd))
     const { p50Ms, p99Ms, p999Ms } = run.acknowledged.summary()
     output.note(`acknowledged after p50 ${formatMs(p50Ms)}, p99 ${formatMs(p99Ms)}, p99.9 ${formatMs(p999Ms)}`)
   },

@@ -63,40 +63,32 @@ export function printPerfResult(
 ): void {
   output.result({ name, setting, ...result }, () => {
     const shown = Object.entries(setting).map(([key, value]) => `${key} ${value}`)
-    return `${paint('bold', `perf ${name}`)}  ${paint('dim', shown.join(', '))}\n\n${table(COLUMNS, [row(result)])}`
+    return `${paint('bold', `perf ${name}`)}  ${paint('dim', shown.join(', '))}\n\n${figures(result)}`
   })
 }
 
-const COLUMNS = [
-  ...['RECORDS', 'SECONDS', 'RECORDS/S', 'THROUGHPUT', 'P50', 'P99', 'P99.9', 'CLIENT CPU', 'BROKER CPU'].map(
-    (title) => ({ title, align: 'right' as const }),
-  ),
-]
-
-function row({
-  records,
-  elapsedMs,
-  recordsPerSecond,
-  bytesPerSecond,
-  latency,
-  clientCpu,
-  brokerCpu,
-}: PerfResult): string[] {
-  const quantiles =
-    latency === null
-      ? ['-', '-', '-']
-      : [latency.p50Ms, latency.p99Ms, latency.p999Ms].map((ms) => formatMs(ms))
-  return [
-    formatCount(records),
-    (elapsedMs / 1000).toFixed(2),
-    formatCount(recordsPerSecond),
-    formatRate(bytesPerSecond),
-    ...quantiles,
-    cpuText(clientCpu),
-    brokerCpu === null ? '-' : cpuText(brokerCpu),
+/** One row; what was not measured has no column. */
+function figures(result: PerfResult): string {
+  const { records, elapsedMs, recordsPerSecond, bytesPerSecond, latency, clientCpu, brokerCpu } = result
+  const cells: readonly (readonly [title: string, text: string | null])[] = [
+    ['RECORDS', formatCount(records)],
+    ['SECONDS', (elapsedMs / 1000).toFixed(2)],
+    ['RECORDS/S', formatCount(recordsPerSecond)],
+    ['THROUGHPUT', formatRate(bytesPerSecond)],
+    ['P50', latency && formatMs(latency.p50Ms)],
+    ['P99', latency && formatMs(latency.p99Ms)],
+    ['P99.9', latency && formatMs(latency.p999Ms)],
+    ['CLIENT CPU', cpuText(clientCpu)],
+    ['BROKER CPU', brokerCpu && cpuText(brokerCpu)],
   ]
+  const measured = cells.filter(([, text]) => text !== null)
+  return table(
+    measured.map(([title]) => ({ title, align: 'right' })),
+    [measured.map(([, text]) => text!)],
+  )
 }
 
+/** User and system time. */
 function cpuText({ user, system }: CpuSeconds): string {
   return `${user.toFixed(2)} + ${system.toFixed(2)} s`
 }

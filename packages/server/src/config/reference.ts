@@ -1,7 +1,9 @@
 /** The page about configuration, `docs/config.md`: written by the declarations, so that it is never out of date. */
-import { describeValidValues, formatConfigValue } from '@millrace/metadata'
+import { type ConfigKey, describeValidValues, formatConfigValue, NO_LIMIT } from '@millrace/metadata'
 import { environmentVariable } from './environment.ts'
 import { aliasesOf, configSections, configTable } from './server-config.ts'
+
+const NO_LIMIT_TEXT = formatConfigValue({ type: 'long' } as ConfigKey, NO_LIMIT)
 
 /** One key for programs, as `millrace config docs --output json` prints it. */
 export interface ConfigKeyDescription {
@@ -82,10 +84,16 @@ function entryText({
 }: ConfigKeyDescription): string {
   const facts = [
     `type: ${type}${unit === null ? '' : ` (${unit})`}`,
-    `default: ${value === null ? 'not set' : value === '' ? 'empty' : `\`${value}\``}`,
+    `default: ${defaultText(value)}`,
     ...(valid === '' ? [] : [`valid: ${valid}`]),
     ...(aliases.length === 0 ? [] : [`also: ${aliases.map((alias) => `\`${alias}\``).join(', ')}`]),
     ...(dynamic ? ['changes without a restart'] : []),
   ]
   return `### \`${name}\`\n\n${text.replace(/\(ours([^)]*)\)$/, '*(ours$1)*')}\n\n${facts.join(' · ')}\n`
+}
+
+function defaultText(value: string | null): string {
+  if (value === null) return 'not set'
+  if (value === '') return 'empty'
+  return value === NO_LIMIT_TEXT ? 'no limit' : `\`${value}\``
 }

@@ -7,7 +7,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BufferPool, type Clock, type Disk, type LeaderEpoch, type Log as Logger, type Offset, type Uuid } from '@millrace/base'
+import {
+  BufferPool,
+  type Clock,
+  type Disk,
+  type LeaderEpoch,
+  type Log as Logger,
+  type Offset,
+  type Uuid,
+} from '@millrace/base'
 import { nodeDisk } from '@millrace/base/node'
 import { RecordBatchBuilder } from '@millrace/record'
 import { DEFAULT_LOG_CONFIG, Log, type LogCheckpoints } from '../../src/index.ts'
@@ -53,7 +61,8 @@ function close(log: Log): Promise<void> {
 function batchOf(bytes: number): Buffer {
   const builder = new RecordBatchBuilder({ maxBytes: 2 * bytes })
   const value = Buffer.alloc(100, 'x')
-  while (builder.sizeInBytes + 110 <= bytes || builder.recordCount === 0) builder.tryAppend(Date.now(), null, value)
+  while (builder.sizeInBytes + 110 <= bytes || builder.recordCount === 0)
+    builder.tryAppend(Date.now(), null, value)
   return Buffer.from(builder.build() as Buffer)
 }
 
@@ -124,7 +133,13 @@ async function benchTailRead(disk: Disk, directory: string): Promise<void> {
       const { baseOffset } = log.append(batch, EPOCH)
       log.writeStaged()
       ms += elapsedMs(() => {
-        const read = log.read({ offset: baseOffset, maxBytes: 2 ** 20, endOffset: log.logEndOffset, atLeastOneBatch: true, pool })
+        const read = log.read({
+          offset: baseOffset,
+          maxBytes: 2 ** 20,
+          endOffset: log.logEndOffset,
+          atLeastOneBatch: true,
+          pool,
+        })
         if (read.kind === 'ok') read.release()
       })
     }
@@ -138,20 +153,28 @@ async function benchRead(disk: Disk, directory: string): Promise<void> {
   const log = open(disk, directory, true)
   const pool = new BufferPool({ maxPooledBytes: 2 ** 26 })
   const bytesMax = Math.min(log.sizeBytes, GB)
-  const gbPerSecond = 1 / best(() => {
-    let bytes = 0
-    const ms = elapsedMs(() => {
-      for (let offset = log.logStartOffset; bytes < bytesMax;) {
-        const read = log.read({ offset, maxBytes: 2 ** 20, endOffset: log.logEndOffset, atLeastOneBatch: true, pool })
-        if (read.kind !== 'ok' || read.records.length === 0) break
-        bytes += read.records.length
-        // The next offset stands in the last batch's header; the batches are all alike.
-        offset = (offset + (read.records.length / batchBytes) * recordsPerBatch) as Offset
-        read.release()
-      }
+  const gbPerSecond =
+    1 /
+    best(() => {
+      let bytes = 0
+      const ms = elapsedMs(() => {
+        for (let offset = log.logStartOffset; bytes < bytesMax;) {
+          const read = log.read({
+            offset,
+            maxBytes: 2 ** 20,
+            endOffset: log.logEndOffset,
+            atLeastOneBatch: true,
+            pool,
+          })
+          if (read.kind !== 'ok' || read.records.length === 0) break
+          bytes += read.records.length
+          // The next offset stands in the last batch's header; the batches are all alike.
+          offset = (offset + (read.records.length / batchBytes) * recordsPerBatch) as Offset
+          read.release()
+        }
+      })
+      return ms / 1000 / (bytes / GB)
     })
-    return ms / 1000 / (bytes / GB)
-  })
   print('sequential read, 1 MiB a call', gbPerSecond, 'GB/s')
   await close(log)
 }
