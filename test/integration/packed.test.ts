@@ -133,10 +133,10 @@ describe('each package', () => {
       )
       expect(lint.stdout).toContain('All good')
       if (name === 'cli') return
-      const types = await run(bin('attw'), ['--profile', 'esm-only', '--no-emoji', tarball]).catch(
-        (error: { stdout: string }) => error,
+      // ends with an error unless every way of importing that the package promises resolves
+      await run(bin('attw'), ['--profile', 'esm-only', '--no-emoji', tarball]).catch(
+        (error: { stdout: string }) => expect.fail(error.stdout),
       )
-      expect(types.stdout).not.toMatch(/💀|FAIL|Internal resolution error|Resolution failed/)
     },
   )
 })

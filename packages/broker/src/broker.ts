@@ -5,8 +5,7 @@ import type { BrokerConfig } from './config.ts'
 import type { ControllerChannel } from './controller-channel.ts'
 import type { MetadataPublisher } from './metadata-publisher.ts'
 import { PooledJobs } from './node/pooled-jobs.ts'
-import { ThreadLauncher } from './node/thread-launcher.ts'
-import { InlineLauncher } from './supervisor/shard-launcher.ts'
+import type { ShardLauncher } from './supervisor/shard-launcher.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
 
 export interface BrokerConnections {
@@ -27,17 +26,28 @@ export interface Broker {
 }
 
 export function createBroker(env: Env, config: BrokerConfig, connections: BrokerConnections): Broker {
-  const { codec, maintenance } = config.jobThreads
   const jobs = new PooledJobs({ threads: config.jobThreads, log: env.log })
-  const inlineEnv = codec + maintenance > 0 ? { ...env, jobs } : env
-  const launcher =
-    config.shards === 0 ? new InlineLauncher(inlineEnv) : new ThreadLauncher(env.timers, env.log, jobs)
-  const supervisor = new Supervisor({ env, config, launcher, ...connections })
+  let supervisor: Supervisor | null = null
   return {
-    start: () => supervisor.start(),
+    async start() {
+      const launcher = await shardLauncher(env, config, jobs)
+      supervisor = new Supervisor({ env, config, launcher, ...connections })
+      return supervisor.start()
+    },
     async stop() {
-      await supervisor.stop()
+      await supervisor?.stop()
       await jobs.close()
     },
   }
+}
+
+/** Loads what the chosen way needs: next to worker threads, the main one has no use for a shard's code. */
+async function shardLauncher(env: Env, config: BrokerConfig, jobs: PooledJobs): Promise<ShardLauncher> {
+  if (config.shards > 0) {
+    const { ThreadLauncher } = await import('./node/thread-launcher.ts')
+    return new ThreadLauncher(env.timers, env.log, jobs)
+  }
+  const { InlineLauncher } = await import('./supervisor/inline-launcher.ts')
+  const { codec, maintenance } = config.jobThreads
+  return new InlineLauncher(codec + maintenance > 0 ? { ...env, jobs } : env)
 }

@@ -47,7 +47,12 @@ describe('millrace topic', { timeout: 30_000 }, () => {
     await cli('topic alter orders --set retention.ms=2000 --partitions 4')
     expect(await json('topic describe orders')).toMatchObject({
       name: 'orders',
-      partitions: [0, 1, 2, 3].map((partition) => ({ partition, leader: 1, logStartOffset: 0, endOffset: 0 })),
+      partitions: [0, 1, 2, 3].map((partition) => ({
+        partition,
+        leader: 1,
+        logStartOffset: 0,
+        endOffset: 0,
+      })),
       configs: [{ name: 'retention.ms', value: '2000', source: 'dynamic-topic' }],
     })
     expect(await json('topic delete orders')).toEqual({ deleted: ['orders'] })
@@ -59,7 +64,9 @@ describe('millrace topic', { timeout: 30_000 }, () => {
     expect(await cli('topic create once')).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: expect.stringMatching(/^error: .*TOPIC_ALREADY_EXISTS.*\nLook at it with .*--if-not-exists\.\n$/),
+      stderr: expect.stringMatching(
+        /^error: .*TOPIC_ALREADY_EXISTS.*\nLook at it with .*--if-not-exists\.\n$/,
+      ),
     })
     expect(await json('topic create once --if-not-exists')).toEqual({ name: 'once', created: false })
     expect(await cli('topic describe nowhere')).toMatchObject({
@@ -72,7 +79,10 @@ describe('millrace topic', { timeout: 30_000 }, () => {
 describe('millrace produce and consume', { timeout: 30_000 }, () => {
   test('carry keys, nulls and headers through, as text', async () => {
     await cli('topic create scores')
-    const produced = await cli('produce scores --key-separator : --null NULL --headers from=test', 'ada:42\nbob:NULL\neve:1:2\n')
+    const produced = await cli(
+      'produce scores --key-separator : --null NULL --headers from=test',
+      'ada:42\nbob:NULL\neve:1:2\n',
+    )
     expect(produced.stdout).toMatch(/^produced 3 records, \d+ B, to scores \(1 partition\)/)
     expect((await cli('consume scores --exit-at-end')).stdout).toBe('42\nnull\n1:2\n')
     const { stdout, stderr } = await cli('consume scores --exit-at-end --format key-value --key-separator =')
@@ -86,8 +96,20 @@ describe('millrace produce and consume', { timeout: 30_000 }, () => {
     await cli('topic create copy-of-source --partitions 2')
     await cli('topic create source --partitions 2')
     const records = [
-      { key: 'a', value: '{"n":1}', headers: [{ key: 'h', value: 'x' }], partition: 0, timestamp: 1_700_000_000_000 },
-      { key: { base64: '/w==' }, value: null, headers: [{ key: 'h', value: null }], partition: 1, timestamp: 1_700_000_000_001 },
+      {
+        key: 'a',
+        value: '{"n":1}',
+        headers: [{ key: 'h', value: 'x' }],
+        partition: 0,
+        timestamp: 1_700_000_000_000,
+      },
+      {
+        key: { base64: '/w==' },
+        value: null,
+        headers: [{ key: 'h', value: null }],
+        partition: 1,
+        timestamp: 1_700_000_000_001,
+      },
     ]
     await cli('produce source --json', records.map((record) => JSON.stringify(record)).join('\n'))
     const dump = await cli('consume source --exit-at-end --output json')
@@ -104,7 +126,10 @@ describe('millrace produce and consume', { timeout: 30_000 }, () => {
     await cli('topic create counting')
     const path = join(folder, 'lines.txt')
     writeFileSync(path, Array.from({ length: 5000 }, (_, index) => `${index}\n`).join(''))
-    expect(await json(`produce counting --file ${path} --compression gzip`)).toMatchObject({ records: 5000, partitions: [0] })
+    expect(await json(`produce counting --file ${path} --compression gzip`)).toMatchObject({
+      records: 5000,
+      partitions: [0],
+    })
     expect((await cli('consume counting --from 4998 --exit-at-end')).stdout).toBe('4998\n4999\n')
     expect((await cli('consume counting --max 2')).stdout).toBe('0\n1\n')
     expect((await cli('consume counting --from -1h --max 1')).stdout).toBe('0\n')
@@ -149,13 +174,31 @@ describe('millrace produce and consume', { timeout: 30_000 }, () => {
 })
 
 describe('millrace perf', { timeout: 30_000 }, () => {
-  const figures = { elapsedMs: expect.any(Number), recordsPerSecond: expect.any(Number), brokerCpu: { user: expect.any(Number), system: expect.any(Number) } }
+  const figures = {
+    elapsedMs: expect.any(Number),
+    recordsPerSecond: expect.any(Number),
+    brokerCpu: { user: expect.any(Number), system: expect.any(Number) },
+  }
 
   test('measures producing, consuming and latency', async () => {
-    const produced = await json(`perf produce bench --create-partitions 2 --records 20000 --size 50 --broker-pid ${process.pid}`)
-    expect(produced).toMatchObject({ name: 'produce', records: 20_000, bytes: 1_000_000, latency: { count: 20 }, ...figures })
+    const produced = await json(
+      `perf produce bench --create-partitions 2 --records 20000 --size 50 --broker-pid ${process.pid}`,
+    )
+    expect(produced).toMatchObject({
+      name: 'produce',
+      records: 20_000,
+      bytes: 1_000_000,
+      latency: { count: 20 },
+      ...figures,
+    })
     const consumed = await json(`perf consume bench --broker-pid ${process.pid}`)
-    expect(consumed).toMatchObject({ name: 'consume', records: 20_000, bytes: 1_000_000, latency: null, ...figures })
+    expect(consumed).toMatchObject({
+      name: 'consume',
+      records: 20_000,
+      bytes: 1_000_000,
+      latency: null,
+      ...figures,
+    })
     const latency = await json('perf latency bench --rate 500 --duration 1')
     expect(latency).toMatchObject({ name: 'latency', records: 1000, latency: { count: 500 } })
   })

@@ -31,10 +31,23 @@ afterEach(async () => {
 })
 
 /** Resolves with the line of the log that says that it is ready. */
-async function startBroker(...args: string[]): Promise<{ child: ChildProcess; ready: Record<string, unknown> }> {
+async function startBroker(
+  ...args: string[]
+): Promise<{ child: ChildProcess; ready: Record<string, unknown> }> {
   const child = spawn(
     process.execPath,
-    ['--conditions=source', MAIN, 'broker', '--data', data, '--listen', '127.0.0.1:0', '--shards', '0', ...args],
+    [
+      '--conditions=source',
+      MAIN,
+      'broker',
+      '--data',
+      data,
+      '--listen',
+      '127.0.0.1:0',
+      '--shards',
+      '0',
+      ...args,
+    ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   children.push(child)
@@ -62,8 +75,18 @@ describe('millrace broker', { timeout: 30_000 }, () => {
     expect(existsSync(join(data, '.lock'))).toBe(false)
 
     const second = await startBroker()
-    expect(second.ready).toMatchObject({ nodeId: first.ready.nodeId, clusterId: first.ready.clusterId, flush: 'commit' })
-    const again = await callCli(['consume', 'kept', '--exit-at-end', '--bootstrap', String(second.ready.address)])
+    expect(second.ready).toMatchObject({
+      nodeId: first.ready.nodeId,
+      clusterId: first.ready.clusterId,
+      flush: 'commit',
+    })
+    const again = await callCli([
+      'consume',
+      'kept',
+      '--exit-at-end',
+      '--bootstrap',
+      String(second.ready.address),
+    ])
     expect(again.stdout).toBe('a\nb\n')
   })
 
@@ -107,10 +130,26 @@ describe('millrace broker', { timeout: 30_000 }, () => {
   })
 
   test.each([
-    ['a folder that cannot be', ['--data', '/proc/nothing'], /^error: data folder \/proc\/nothing cannot be used: .*\n.*--data.*\n$/],
-    ['a file as its folder', ['--data', fileURLToPath(import.meta.url)], /^error: data folder .* cannot be used: it, or a part of its path, is a file\n.*\n$/],
-    ['an open listener', ['--listen', '0.0.0.0:0'], /^error: listener 0\.0\.0\.0:0 can be reached .*\n.*--allow-insecure.*\n$/],
-    ['a host that is not there', ['--listen', 'nowhere.invalid:9092', '--allow-insecure'], /^error: cannot listen on nowhere\.invalid:9092: .*\n.*\n$/],
+    [
+      'a folder that cannot be',
+      ['--data', '/proc/nothing'],
+      /^error: data folder \/proc\/nothing cannot be used: .*\n.*--data.*\n$/,
+    ],
+    [
+      'a file as its folder',
+      ['--data', fileURLToPath(import.meta.url)],
+      /^error: data folder .* cannot be used: it, or a part of its path, is a file\n.*\n$/,
+    ],
+    [
+      'an open listener',
+      ['--listen', '0.0.0.0:0'],
+      /^error: listener 0\.0\.0\.0:0 can be reached .*\n.*--allow-insecure.*\n$/,
+    ],
+    [
+      'a host that is not there',
+      ['--listen', 'nowhere.invalid:9092', '--allow-insecure'],
+      /^error: cannot listen on nowhere\.invalid:9092: .*\n.*\n$/,
+    ],
   ])('refuses %s in a line or two', async (_what, args, message) => {
     const { code, stdout, stderr } = await broker('--data', data, ...args)
     expect(stderr).toMatch(message)
@@ -118,8 +157,16 @@ describe('millrace broker', { timeout: 30_000 }, () => {
   })
 
   test.each([
-    ['a setting that does not exist', ['--set', 'shrads=1'], /^error: --set: Unknown configuration shrads. Did you mean shards\?\n.*\n$/],
-    ['a configuration file that is not there', ['--config', '/nowhere.yaml'], /^error: configuration file \/nowhere\.yaml does not exist\n$/],
+    [
+      'a setting that does not exist',
+      ['--set', 'shrads=1'],
+      /^error: --set: Unknown configuration shrads. Did you mean shards\?\n.*\n$/,
+    ],
+    [
+      'a configuration file that is not there',
+      ['--config', '/nowhere.yaml'],
+      /^error: configuration file \/nowhere\.yaml does not exist\n$/,
+    ],
   ])('refuses %s in a line or two', async (_what, args, message) => {
     const { code, stdout, stderr } = await callCli(['broker', '--data', data, ...args])
     expect(stderr).toMatch(message)
@@ -142,7 +189,9 @@ describe('millrace broker', { timeout: 30_000 }, () => {
     writeFileSync(file, readFileSync(file, 'utf8').replace('node.id=1', 'node.id=?'))
     expect(await broker('--data', data)).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^error: data folder .* is damaged: .*meta\.properties.*\nNothing was changed/),
+      stderr: expect.stringMatching(
+        /^error: data folder .* is damaged: .*meta\.properties.*\nNothing was changed/,
+      ),
     })
   })
 })

@@ -51,14 +51,19 @@ describe('the command line', () => {
 
 describe('every command', () => {
   const paths = commandTable.flatMap((entry) =>
-    'commands' in entry ? [[entry.name], ...entry.commands.map(({ name }) => [entry.name, name])] : [[entry.name]],
+    'commands' in entry
+      ? [[entry.name], ...entry.commands.map(({ name }) => [entry.name, name])]
+      : [[entry.name]],
   )
 
-  test.each(paths.map((path) => path.join(' ')))('%s has help with an example, and --output and --version', async (path) => {
-    const { code, stdout } = await callCli([...path.split(' '), '--help'])
-    expect(code).toBe(0)
-    expect(stdout).toMatch(/\nExamples?:\n {2}.*\bmillrace /)
-    expect(stdout).toContain('--output <format>')
-    expect(stdout).toContain('--version')
-  })
+  test.each(paths.map((path) => path.join(' ')))(
+    '%s has help with an example, and --output and --version',
+    async (path) => {
+      const { code, stdout } = await callCli([...path.split(' '), '--help'])
+      expect(code).toBe(0)
+      expect(stdout).toMatch(/\nExamples?:\n {2}.*\bmillrace /)
+      expect(stdout).toContain('--output <format>')
+      expect(stdout).toContain('--version')
+    },
+  )
 })

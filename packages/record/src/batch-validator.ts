@@ -56,9 +56,7 @@ export function validateBatch(
   if (error !== null) return error
   view.at(bytes, start)
   if (view.end !== end) return invalid('more than one batch, where exactly one is allowed')
-  return (
-    checkAttributes(limits) ?? checkNumbers() ?? checkLatestTime(limits) ?? checkRecords(limits)
-  )
+  return checkAttributes(limits) ?? checkNumbers() ?? checkLatestTime(limits) ?? checkRecords(limits)
 }
 
 function checkAttributes(limits: BatchLimits): BatchError | null {

@@ -23,7 +23,11 @@ export interface ServerOptions {
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { settings = {}, configFile = null, environment = {}, log = silentLog } = options
-  const flags = Object.entries(settings).map(([key, value]) => ({ key, value: String(value), origin: 'settings' }))
+  const flags = Object.entries(settings).map(([key, value]) => ({
+    key,
+    value: String(value),
+    origin: 'settings',
+  }))
   return await startConfigured(await loadConfig({ configFile, environment, flags }), log)
 }
 

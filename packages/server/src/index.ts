@@ -1,7 +1,4 @@
-export type { ConfigSources } from './config/load-config.ts'
 export { type ConfigKeyDescription, configReference, describeConfigKeys } from './config/reference.ts'
-export type { Setting } from './config/setting.ts'
 export { type ServerOptions, startEmbeddedServer, startServer } from './embedded-server.ts'
-export { runBroker } from './run-broker.ts'
 export type { RunningServer } from './server.ts'
 export { StartupError, type StartupErrorCode } from './startup-error.ts'

@@ -3,12 +3,17 @@
  * are answered, logs flushed, the clean mark written. A second signal ends it at once, as a crash would.
  */
 import type { Log } from '@millrace/base'
+import { trimMemory } from '@millrace/base/node'
 import { type ConfigSources, loadConfig } from './config/load-config.ts'
 import { createLog } from './logging/log.ts'
 import { startConfigured } from './server.ts'
 
+export { StartupError } from './startup-error.ts'
+
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 const EXIT_UNEXPECTED = 70
+/** After the first clients, who came to see whether it is ready. */
+const TRIM_DELAY_MS = 1000
 
 /**
  * Resolves when the broker has stopped.
@@ -29,6 +34,8 @@ export async function runBroker(sources: ConfigSources): Promise<void> {
   if (loaded.values['allow.insecure']) {
     log.warn({ address }, 'connections are neither encrypted nor authenticated')
   }
+
+  setTimeout(trimMemory, TRIM_DELAY_MS).unref()
 
   await stopRequested
   await server.close()

@@ -102,7 +102,13 @@ interface GoodRun {
  * `endOffset`. Anything else is left to the walk that can say what is wrong. A megabyte may hold a thousand batches, so
  * a header costs four reads here and no call.
  */
-function goodRun(bytes: Buffer, from: number, limit: number, startOffset: Offset, endOffset: number): GoodRun {
+function goodRun(
+  bytes: Buffer,
+  from: number,
+  limit: number,
+  startOffset: Offset,
+  endOffset: number,
+): GoodRun {
   let at = from
   let nextOffset: number = startOffset
   while (at + RECORD_BATCH_HEADER_BYTES <= limit) {
@@ -111,7 +117,10 @@ function goodRun(bytes: Buffer, from: number, limit: number, startOffset: Offset
     const lastOffsetDelta = int32(bytes, at + 23)
     const lastOffset = baseOffset + lastOffsetDelta
     const isGood =
-      baseOffset === nextOffset && bytes[at + 16] === 2 && lastOffsetDelta >= 0 && size >= RECORD_BATCH_HEADER_BYTES
+      baseOffset === nextOffset &&
+      bytes[at + 16] === 2 &&
+      lastOffsetDelta >= 0 &&
+      size >= RECORD_BATCH_HEADER_BYTES
     if (!isGood || at + size > limit || lastOffset >= endOffset) break
     at += size
     nextOffset = lastOffset + 1

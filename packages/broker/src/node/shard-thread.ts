@@ -25,7 +25,7 @@ import { threadPort } from './thread-port.ts'
 /** Beyond it the thread ends, and is started again, instead of taking the process with it. */
 const OLD_GENERATION_MB_MAX = 512
 /** Small, because a shard's garbage dies young: a large young generation is only touched memory. */
-const YOUNG_GENERATION_MB_MAX = 12
+const YOUNG_GENERATION_MB_MAX = 4
 
 export interface ShardThreadOptions {
   readonly start: ShardStart

@@ -2,13 +2,16 @@
 import { workerData } from 'node:worker_threads'
 import { AssertionError } from '@millrace/base'
 import type { Env, Job, JobRunner, Log } from '@millrace/base'
-import { nodeEnv, nodeTimers } from '@millrace/base/node'
+import { nodeEnv, nodeTimers, trimMemory } from '@millrace/base/node'
 import { Shard } from '../shard/shard.ts'
 import { Calls, PortClosedError } from '../thread/calls.ts'
 import type { LogLine, ShardWorkerData, SupervisorThreadCalls, WorkerCalls } from './thread-calls.ts'
 import { threadPort } from './thread-port.ts'
 
 type SupervisorChannel = Calls<SupervisorThreadCalls, WorkerCalls>
+
+/** After the first clients, who came to see whether the broker is ready. */
+const TRIM_DELAY_MS = 1000
 
 const { start, supervisor } = workerData as ShardWorkerData
 
@@ -38,6 +41,8 @@ shard = new Shard(env, start, {
   forgetPartition: (partition) => channel.call('forgetPartition', partition),
   folderRemoved: (removed) => channel.call('folderRemoved', removed),
 })
+
+nodeTimers.after(TRIM_DELAY_MS, trimMemory)
 
 function running(): Shard {
   if (shard === null) throw new AssertionError('a call came before the shard was made')

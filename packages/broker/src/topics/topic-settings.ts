@@ -65,10 +65,11 @@ export function topicSettings(config: TopicConfig): TopicSettings {
 export function batchLimitsAt(settings: TopicSettings, nowWallMs: number): BatchLimits {
   const { batchLimits, timestampBeforeMaxMs, timestampAfterMaxMs } = settings
   if (timestampBeforeMaxMs === null && timestampAfterMaxMs === null) return batchLimits
+  // Left out rather than set to something that always holds: each of them makes the validation look at every record.
   return {
     ...batchLimits,
-    minTimestamp: (timestampBeforeMaxMs === null ? 0 : nowWallMs - timestampBeforeMaxMs) as TimestampMs,
-    maxTimestamp: (nowWallMs + (timestampAfterMaxMs ?? Number.MAX_SAFE_INTEGER)) as TimestampMs,
+    ...(timestampBeforeMaxMs !== null && { minTimestamp: (nowWallMs - timestampBeforeMaxMs) as TimestampMs }),
+    ...(timestampAfterMaxMs !== null && { maxTimestamp: (nowWallMs + timestampAfterMaxMs) as TimestampMs }),
   }
 }
 

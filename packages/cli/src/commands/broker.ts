@@ -59,7 +59,7 @@ export default defineCommand<Options>({
   },
 
   async run({ options, output }) {
-    const { StartupError, runBroker } = await import('@millrace/server')
+    const { StartupError, runBroker } = await import('@millrace/server/process')
     try {
       await runBroker({
         configFile: options.config ?? null,

@@ -13,7 +13,10 @@ interface Options extends ConnectionOptions {
 }
 
 export default defineCommand<Options>({
-  examples: ['millrace perf consume bench', 'millrace perf consume bench --records 2000000 --broker-pid 4711'],
+  examples: [
+    'millrace perf consume bench',
+    'millrace perf consume bench --records 2000000 --broker-pid 4711',
+  ],
 
   interruptible: true,
 
@@ -27,9 +30,12 @@ export default defineCommand<Options>({
 
   async run({ args: [topic = ''], options, output, signal }) {
     const progress = new ProgressBar('consuming', output.format === 'text')
-    const result = await withConsumer(options, (consumer) => measure(consumer, topic, options, progress, signal))
+    const result = await withConsumer(options, (consumer) =>
+      measure(consumer, topic, options, progress, signal),
+    )
     progress.clear()
-    if (result.records === 0) throw new CliError('EMPTY', `topic ${topic} has no records`, 'Write some with `millrace perf produce`.')
+    if (result.records === 0)
+      throw new CliError('EMPTY', `topic ${topic} has no records`, 'Write some with `millrace perf produce`.')
     printPerfResult(output, 'consume', { topic }, result)
   },
 })

@@ -30,7 +30,12 @@ export default defineCommand<Options>({
     command
       .argument('<topic>', 'topic to write to and read from')
       .option('--rate <records/s>', 'records a second', integer(1, 10_000_000), 1000)
-      .option('--duration <seconds>', 'how long to measure, after one second of warming up', integer(1, 86_400), 10)
+      .option(
+        '--duration <seconds>',
+        'how long to measure, after one second of warming up',
+        integer(1, 86_400),
+        10,
+      )
       .option('--size <bytes>', 'size of a value', integer(STAMP_BYTES, 100_000_000), 100)
     addProducerOptions(command)
     addPerfOptions(command)
@@ -50,7 +55,8 @@ export default defineCommand<Options>({
       records,
       warmUpRecords: rate * WARM_UP_S,
       signal,
-      onProgress: (fraction) => progress.update(fraction, () => `p99 ${formatMs(run.endToEnd.summary().p99Ms)}`),
+      onProgress: (fraction) =>
+        progress.update(fraction, () => `p99 ${formatMs(run.endToEnd.summary().p99Ms)}`),
     })
     const measurement = new Measurement(options.brokerPid)
     try {
@@ -64,7 +70,9 @@ export default defineCommand<Options>({
     const setting = { topic, size, rate, acks, compression, 'linger-ms': lingerMs }
     printPerfResult(output, 'latency', setting, measurement.finish(records, records * size, endToEnd))
     const { p50Ms, p99Ms, p999Ms } = run.acknowledged.summary()
-    output.note(`acknowledged after p50 ${formatMs(p50Ms)}, p99 ${formatMs(p99Ms)}, p99.9 ${formatMs(p999Ms)}`)
+    output.note(
+      `acknowledged after p50 ${formatMs(p50Ms)}, p99 ${formatMs(p99Ms)}, p99.9 ${formatMs(p999Ms)}`,
+    )
   },
 })
 

@@ -76,7 +76,7 @@ export class LatencyRun {
     const values = payloads(valueBytes)
     const pending: Promise<Error | null>[] = []
     const startedMs = performance.now()
-    for (let sent = 0; sent < records; ) {
+    for (let sent = 0; sent < records;) {
       signal.throwIfAborted()
       const due = Math.min(records, Math.ceil(((performance.now() - startedMs) / 1000) * recordsPerSecond))
       for (; sent < due; sent++) {

@@ -3,7 +3,6 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { type Endpoint, nodeId } from '@millrace/base'
 import type { BrokerConfig, ListenerConfig } from '@millrace/broker'
-import { DEFAULT_SERVER_LIMITS } from '@millrace/net'
 import { isLoopback, parseListener } from '../listener.ts'
 import { StartupError } from '../startup-error.ts'
 import { invalidConfig, type LoadedConfig } from './load-config.ts'
@@ -27,7 +26,6 @@ export function brokerConfig(loaded: LoadedConfig, clusterId: string): BrokerCon
       connectionsMax: values['max.connections'],
       connectionsPerIpMax: values['max.connections.per.ip'],
       frameBytesMax: values['socket.request.max.bytes'],
-      unauthenticatedFrameBytesMax: DEFAULT_SERVER_LIMITS.unauthenticatedFrameBytesMax,
       requestMemoryBytesMax: values['queued.max.request.bytes'],
       inFlightRequestsMax: values['connection.requests.max'],
       outputBytesMax: values['connection.output.max.bytes'],

@@ -43,11 +43,8 @@ export async function yamlSettings(path: string): Promise<Setting[]> {
 function plainValue(yaml: typeof import('yaml'), node: Node | null, key: string, origin: string): string {
   if (yaml.isScalar(node)) {
     // The text as written: 9007199254740993 and 1e3 must reach the key's own parser untouched.
-    return node.value === null
-      ? ''
-      : typeof node.value === 'string'
-        ? node.value
-        : (node.source ?? String(node.value))
+    if (typeof node.value === 'string') return node.value
+    return node.value === null ? '' : (node.source ?? '')
   }
   if (yaml.isSeq(node)) return node.items.map((item) => plainValue(yaml, item as Node, key, origin)).join(',')
   throw new StartupError('CONFIG_INVALID', `${origin}: ${key} must be a plain value or a list of them`)
