@@ -123,9 +123,20 @@ function report(error: unknown, output: Output, command: string): ExitCode {
   }
   // Interrupted: `interruptSignal` has set the exit code.
   if (error instanceof DOMException && error.name === 'AbortError') return ExitCode.ok
-  if (!(error instanceof CliError)) throw error
+  if (!(error instanceof CliError)) return reportDefect(error, output)
   output.error(error)
   return error.exitCode
+}
+
+function reportDefect(error: unknown, output: Output): ExitCode {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error))
+  output.error({
+    code: 'DEFECT',
+    message,
+    hint: 'This is a defect of Millrace. MILLRACE_DEBUG=1 shows where it arose.',
+  })
+  if (process.env.MILLRACE_DEBUG === '1') process.stderr.write(`${stack}\n`)
+  return ExitCode.failure
 }
 
 /** Read before parsing, because errors of parsing are printed in this format as well. */

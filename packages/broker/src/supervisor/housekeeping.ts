@@ -40,9 +40,13 @@ export class Housekeeping {
   /** Runs `work` again `intervalMs` after it is done, until `stop`. */
   #schedule(intervalMs: number, work: () => Promise<void>): void {
     const timer = this.#env.timers.after(intervalMs, () => {
-      void work().then(() => {
-        if (this.#timers.has(work)) this.#schedule(intervalMs, work)
-      })
+      void work()
+        .catch((error: unknown) =>
+          this.#env.log.error({ error }, 'housekeeping failed; it will be tried again'),
+        )
+        .then(() => {
+          if (this.#timers.has(work)) this.#schedule(intervalMs, work)
+        })
     })
     this.#timers.set(work, timer)
   }

@@ -14,6 +14,8 @@ export class ShardSlot {
   deathsInARow = 0
   startedAtMs = 0
   ownPort = 0
+  /** It has recovered its partitions and serves them. */
+  isServing = false
   #shard: LaunchedShard | null = null
   #tail: Promise<unknown> = Promise.resolve()
   #lastPublished: Promise<unknown> = Promise.resolve()
@@ -28,12 +30,14 @@ export class ShardSlot {
 
   enter(shard: LaunchedShard): void {
     this.#shard = shard
+    this.isServing = false
     this.#tail = Promise.resolve()
   }
 
   /** What is still asked of it is answered with null. */
   leave(): void {
     this.#shard = null
+    this.isServing = false
     this.ownPort = 0
   }
 

@@ -4,7 +4,7 @@
  *
  * Owns: shards, shard map. Must not know: what a shard does with a request.
  * Invariants: every shard gets every metadata update once, in the order of the commits; one that is started again gets
- * the whole image first. A change is answered only when every living shard has applied it.
+ * the whole image first. A change is answered only when every serving shard has applied it.
  */
 import { NetError } from '@millrace/base'
 import type { Endpoint, Env, Uuid } from '@millrace/base'
@@ -170,6 +170,7 @@ export class Supervisor {
       slot.ask((shard) => shard.listen({ brokerPort, ownPort, reusePort: this.#sharesPort })),
     )
     slot.ownPort = ports.ownPort ?? 0
+    slot.isServing = true
     if (ports.brokerPort !== null) this.#endpoint = { host, port: ports.brokerPort }
   }
 
@@ -224,6 +225,8 @@ export class Supervisor {
     const delayMs = Math.min(max, first * 2 ** slot.deathsInARow)
     slot.deathsInARow++
     env.log.error({ shard: slot.index, error: reason, restartInMs: delayMs }, 'a shard died')
+    // Clients are no longer sent to its own port.
+    void this.#announce()
     env.timers.after(delayMs, () => {
       if (this.#state === 'running') void this.#restart(slot)
     })

@@ -16,6 +16,8 @@ interface Options extends ProducerCommandOptions {
   readonly partition?: number
 }
 
+/** Fewer tell how quick connecting was, not producing. */
+const RATE_RECORDS_MIN = 1000
 /** Longer than any record a broker takes by default. */
 const LINE_BYTES_MAX = 128 * 1024 * 1024
 
@@ -71,9 +73,9 @@ export default defineCommand<Options>({
         elapsedMs,
       },
       () => {
-        const rate = formatCount(result.recordCount / (elapsedMs / 1000))
+        const rate = `${formatCount(result.recordCount / (elapsedMs / 1000))} records/s`
         const where = `${topic} (${plural(partitions.size, 'partition')})`
-        return `produced ${plural(result.recordCount, 'record')}, ${formatBytes(input.bytes)}, to ${where}, ${rate} records/s`
+        return `produced ${plural(result.recordCount, 'record')}, ${formatBytes(input.bytes)}, to ${where}${result.recordCount < RATE_RECORDS_MIN ? '' : `, ${rate}`}`
       },
     )
   },

@@ -4,7 +4,7 @@ import type { Setting } from './setting.ts'
 const PREFIX = 'MILLRACE_'
 
 /** Variables of the command line, not of a broker. */
-const NOT_SETTINGS: ReadonlySet<string> = new Set(['MILLRACE_BOOTSTRAP', 'MILLRACE_WIRE', 'MILLRACE_CONFIG'])
+const NOT_SETTINGS: ReadonlySet<string> = new Set(['MILLRACE_BOOTSTRAP', 'MILLRACE_WIRE', 'MILLRACE_DEBUG'])
 
 export function environmentSettings(environment: Readonly<Record<string, string | undefined>>): Setting[] {
   const settings: Setting[] = []
