@@ -29,10 +29,16 @@ export class CheckpointWriter implements Omit<SupervisorCalls, 'controllerReques
   }
 
   /** @throws DiskError */
-  write(): Promise<void> {
-    return new Promise((resolve, reject) =>
-      this.#directory.checkpoint((error) => (error === null ? resolve() : reject(error))),
-    )
+  async write(): Promise<void> {
+    try {
+      await new Promise<void>((resolve, reject) =>
+        this.#directory.checkpoint((error) => (error === null ? resolve() : reject(error))),
+      )
+    } catch (error) {
+      // Everything counts as new again, so that the next round tries once more.
+      this.#written.clear()
+      throw error
+    }
   }
 
   async saveCheckpoint(checkpoint: PartitionCheckpoint): Promise<void> {
