@@ -40,6 +40,15 @@ describe('documents', () => {
     for (const { folder } of packages) expect(text, folder).toContain(`\`${folder}\``)
   })
 
+  it('name only files that are there in that file map', () => {
+    const map = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8').split('## File map')[1]!
+    for (const [, folder, rest] of map.matchAll(/^\| `([a-z-]+)` \| (.*) \|$/gm)) {
+      for (const [, path] of rest!.matchAll(/`([\w/-]+(?:\.ts|\/))`/g)) {
+        expect(existsSync(join(root, 'packages', folder!, 'src', path!)), `${folder}: ${path}`).toBe(true)
+      }
+    }
+  })
+
   it('give the two commands at the top of the README', () => {
     const top = readFileSync(join(root, 'README.md'), 'utf8').split('\n').slice(0, 30).join('\n')
     expect(top).toContain('npx -y pnpm@12.21.0 demo')

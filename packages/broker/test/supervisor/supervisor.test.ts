@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Worker } from 'node:worker_threads'
 import { ErrorCode, errorInfo } from '@millrace/protocol'
+import { CompressionType } from '@millrace/record'
 import { batchOf, valuesOf } from '../support/batches.ts'
 import { fetchFrom, produceTo, RunningBroker } from '../support/running-broker.ts'
 
@@ -171,6 +172,46 @@ describe('a shard that dies', () => {
     expect(produced).toMatchObject({ errorCode: 0, baseOffset: 1 })
     const fetched = await fetchFrom(client, 'flights', [0, 0])
     expect(values(fetched[1]!.records)).toEqual(['kept', 'after'])
+  })
+})
+
+describe('large compressed batches', () => {
+  it('are validated in the codec pool, in the order of their arrival, also behind a shard thread', async () => {
+    const broker = await start({
+      shards: 1,
+      jobThreads: { codec: 2, maintenance: 1 },
+      inlineValidationBytesMax: 100,
+    })
+    broker.metadata.createTopic('flights')
+    const client = await broker.connect()
+    const names = Array.from({ length: 20 }, (_, index) => `batch ${index}`)
+    const batches = names.map((name, index) => {
+      const noise = Array.from({ length: index % 2 === 0 ? 5000 : 10 }, (_, i) => Math.sin(i)).join(' ')
+      return batchOf([name, noise], { compression: CompressionType.gzip })
+    })
+    const produced = await Promise.all(batches.map((batch) => produceTo(client, 'flights', 0, batch)))
+    expect(produced.map(({ errorCode, baseOffset }) => [errorCode, baseOffset])).toEqual(
+      names.map((_, index) => [0, 2 * index]),
+    )
+    const [fetched] = await fetchFrom(client, 'flights', [0])
+    expect(values(fetched!.records).filter((_, index) => index % 2 === 0)).toEqual(names)
+  })
+})
+
+describe('an unclean start', () => {
+  it('recovers in the maintenance pool what a killed shard had acknowledged', async () => {
+    const changes = { shards: 1, jobThreads: { codec: 0, maintenance: 1 } }
+    const [broker, threads] = await threadsOf(() => start(changes))
+    broker.metadata.createTopic('flights', 3)
+    const client = await broker.connect()
+    for (const index of [0, 1, 2]) await produceTo(client, 'flights', index, batchOf([`kept ${index}`]))
+    const [, started] = await threadsOf(async () => {
+      await threads[0]!.terminate()
+      await reachable(broker, broker.endpoint.port)
+    })
+    expect(started.length).toBe(2)
+    const fetched = await fetchFrom(await broker.connect(), 'flights', [0, 0, 0])
+    expect(fetched.map(({ records }) => values(records))).toEqual([['kept 0'], ['kept 1'], ['kept 2']])
   })
 })
 
