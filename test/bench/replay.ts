@@ -17,13 +17,11 @@ import { Samples } from './samples.ts'
 import {
   compiled,
   jsonOf,
-  kafka,
-  millrace,
   requireLinux,
+  systemsNamed,
   usageOf,
   used,
   type RunningSystem,
-  type System,
 } from '../rig/system.ts'
 
 interface ReplayResult {
@@ -51,7 +49,6 @@ const fetches: readonly Request[] = [
   { name: 'fetch 1 MB', bytes: 1_048_576, count: 3_000, window: 2 },
 ]
 const topic = 'bench'
-const available: Readonly<Record<string, System>> = { kafka, millrace: millrace('os') }
 const { values: flags } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
@@ -137,10 +134,7 @@ async function main(): Promise<void> {
   const files = requestFiles()
   const samples = new Samples()
   for (let round = 0; round < Number(flags.rounds); round++) {
-    for (const name of flags.systems.split(',')) {
-      const system = available[name]
-      if (system === undefined)
-        throw new Error(`no system '${name}'; there are: ${Object.keys(available).join(', ')}`)
+    for (const system of systemsNamed(flags.systems)) {
       const running = await system.start({ pin: '0' })
       try {
         await running.createTopic(topic, 2)

@@ -13,9 +13,8 @@ import { Samples, short } from './samples.ts'
 import {
   compiled,
   jsonOf,
-  kafka,
-  millrace,
   requireLinux,
+  systemsNamed,
   usageOf,
   used,
   type RunningSystem,
@@ -42,11 +41,6 @@ const { values: flags } = parseArgs({
     scale: { type: 'string', default: '1' },
   },
 })
-const available: Readonly<Record<string, System>> = {
-  kafka,
-  millrace: millrace('os'),
-  'millrace-commit': millrace('commit'),
-}
 
 function workloads(scale: number): Workload[] {
   return [
@@ -125,12 +119,7 @@ function printRatios(samples: Samples, bytes: readonly number[]): void {
 async function main(): Promise<void> {
   requireLinux()
   const load = compiled('load')
-  const systems = flags.systems.split(',').map((name) => {
-    const system = available[name]
-    if (system === undefined)
-      throw new Error(`no system '${name}'; there are: ${Object.keys(available).join(', ')}`)
-    return system
-  })
+  const systems = systemsNamed(flags.systems)
   const samples = new Samples()
   const loads = workloads(Number(flags.scale))
   for (let round = 0; round < Number(flags.rounds); round++) {

@@ -113,7 +113,7 @@ export function millrace(flush: 'os' | 'commit'): System {
 }
 
 /** Apache Kafka through scripts/kafka, one combined node. */
-export const kafka: System = {
+const kafka: System = {
   name: 'kafka',
   async start(options = {}) {
     const data = join(root, '.cache/kafka-bench')
@@ -147,6 +147,21 @@ export const kafka: System = {
       },
     }
   },
+}
+
+/** Systems by the names that benchmarks take, comma-separated. */
+export function systemsNamed(names: string): System[] {
+  const available = new Map<string, System>([
+    ['kafka', kafka],
+    ['millrace', millrace('os')],
+    ['millrace-commit', millrace('commit')],
+  ])
+  return names.split(',').map((name) => {
+    const system = available.get(name)
+    if (system === undefined)
+      throw new Error(`no system '${name}'; there are: ${[...available.keys()].join(', ')}`)
+    return system
+  })
 }
 
 /** Builds a C program of this folder once per change of its source; says what to install where that fails. */
