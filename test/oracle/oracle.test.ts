@@ -7,7 +7,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { BrokerProcess, freePort, root } from '../rig/broker-process.ts'
+import { accepts, BrokerProcess, root } from '../rig/broker-process.ts'
 import { RawConnection } from '../rig/raw-connection.ts'
 import { acceptedDifferences } from './accepted-differences.ts'
 import type { Scenario, World } from './scenario.ts'
@@ -38,7 +38,7 @@ let kafkaEnv: NodeJS.ProcessEnv
 beforeAll(async () => {
   broker = await BrokerProcess.start({ config: { 'auto.create.topics.enable': false } })
   if (!javaWorks()) return
-  const port = await freePort()
+  const port = await freePortPair()
   kafkaEnv = {
     ...process.env,
     KAFKA_PORT: String(port),
@@ -53,6 +53,16 @@ afterAll(async () => {
   await broker[Symbol.asyncDispose]()
   if (updating) writeFileSync(recordedPath, `${JSON.stringify(Object.fromEntries(recorded), null, 1)}\n`)
 })
+
+/**
+ * A port for the broker with the next one free for its controller. Not where the system takes ports for outgoing
+ * connections: one of those could take the second between the look and the start.
+ */
+async function freePortPair(): Promise<number> {
+  for (let port = 20_000 + (process.pid % 5000); ; port += 2) {
+    if (!(await accepts(port)) && !(await accepts(port + 1))) return port
+  }
+}
 
 function javaWorks(): boolean {
   const works = spawnSync('java', ['-version']).status === 0
