@@ -13,7 +13,7 @@ import {
   type ResponseOf,
 } from '@millrace/protocol'
 import { ClientConnection, type DialOptions } from './client-connection.ts'
-import { ConnectionError } from './connection-error.ts'
+import { ConnectionError, RequestTimeoutError } from './connection-error.ts'
 import { KAFKA_WIRE, NATIVE_WIRE, type Wire, type WireName } from './wire.ts'
 
 const RESPONSE_BYTES_MAX = 256 * 1024 * 1024
@@ -126,6 +126,9 @@ class Attempt {
   }
 
   #explained(error: unknown, wire: Wire): unknown {
+    // Two timers end at the same moment, and whichever runs first says why: a process that is stopped accepts
+    // connections and answers nothing.
+    if (error instanceof RequestTimeoutError) return new ConnectionError('timeout', error.endpoint)
     if (!(error instanceof ConnectionError) || (error.reason !== 'eof' && error.reason !== 'reset'))
       return error
     const dialect = wire === NATIVE_WIRE ? "Millrace's native wire" : "Kafka's protocol"

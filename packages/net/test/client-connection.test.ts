@@ -71,7 +71,10 @@ async function rig(dispatch: Dispatch, nativeWire = 1): Promise<Rig & { server: 
       if (request.api !== 'ApiVersions') return dispatch(request, context)
       wires.push(context.connection.wire)
       const { clientSoftwareName } = request.body
-      return { apiKeys: advertisedVersions(), nativeWire: clientSoftwareName === 'millrace' ? nativeWire : 0 }
+      return {
+        apiKeys: advertisedVersions('broker'),
+        nativeWire: clientSoftwareName === 'millrace' ? nativeWire : 0,
+      }
     },
   })
   await result.run(server.listen({ ...ENDPOINT, name: 'main' }))
@@ -206,6 +209,32 @@ describe('finding out the wire', () => {
     await outcome
     expect(seen.closed).toEqual(['eof'])
     expect(broker.world.pendingTimers).toBe(0)
+  })
+
+  it('fails for the same reason when the request for the versions runs out of time first', async () => {
+    const { world, loopback } = emptyRig()
+    loopback.net.listen(ENDPOINT, {
+      onReady() {},
+      onError() {},
+      onConnection: () => ({ onData() {}, onClose() {} }),
+    })
+    // Node runs timers of equal due time in any order: here the one that was armed first runs last.
+    let armed = 0
+    const timers: typeof world.timers = {
+      ...world.timers,
+      after: (delayMs, callback) => world.timers.after(armed++ === 0 ? delayMs + 1 : delayMs, callback),
+    }
+    const env = { net: loopback.net, clock: world.clock, timers }
+    const connecting = connect({
+      env,
+      endpoint: ENDPOINT,
+      clientId: 'test',
+      wire: 'auto',
+      connectTimeoutMs: 3000,
+    })
+    const failed = expect(connecting).rejects.toMatchObject({ name: 'ConnectionError', reason: 'timeout' })
+    await world.advance(3001)
+    await failed
   })
 
   it('stops when the signal says so', async () => {
@@ -362,7 +391,7 @@ describe.each(['kafka', 'native'] as const)('requests on the %s wire', (wire) =>
 })
 
 describe('a server that breaks the protocol', () => {
-  const versions = encodeKafkaResponse('ApiVersions', 4, 1, { apiKeys: advertisedVersions() })
+  const versions = encodeKafkaResponse('ApiVersions', 4, 1, { apiKeys: advertisedVersions('broker') })
 
   it.each([
     ['answers what nobody asked', Buffer.from('00000004000003e7', 'hex'), /no request asked for/],

@@ -25,7 +25,7 @@ async function storingServer(): Promise<number> {
     dispatch(request) {
       switch (request.api) {
         case 'ApiVersions':
-          return { apiKeys: advertisedVersions(), nativeWire: 1 }
+          return { apiKeys: advertisedVersions('broker'), nativeWire: 1 }
         case 'Produce': {
           const answer = new LateAnswer<Answer>()
           staged.push({ records: request.body.topicData[0]!.partitionData[0]!.records!, answer })
@@ -154,7 +154,7 @@ describe('over real sockets', () => {
     const server = new Server({
       env: nodeEnv(),
       dispatch(request, context) {
-        if (request.api === 'ApiVersions') return { apiKeys: advertisedVersions(), nativeWire: 0 }
+        if (request.api === 'ApiVersions') return { apiKeys: advertisedVersions('broker'), nativeWire: 0 }
         context.onClosed(gone.resolve)
         arrived.resolve()
         return new Promise(() => {})

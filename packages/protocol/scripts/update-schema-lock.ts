@@ -3,18 +3,24 @@
  *
  *     node --conditions=source packages/protocol/scripts/update-schema-lock.ts [--unreleased]
  *
- * Refuses edits that would break peers of an earlier release. `--unreleased` writes them all the same: only right when
+ * Refuses edits that would break peers of an earlier release or the reading of their metadata logs. `--unreleased` writes them all the same: only right when
  * no release has what was edited.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { apis } from '../src/apis.ts'
-import { incompatibilities, schemaLock, type SchemaLock } from '../src/schema-lock.ts'
+import {
+  declaredSchemas,
+  EMPTY_LOCK,
+  incompatibilities,
+  schemaLock,
+  type SchemaLock,
+} from '../src/schema-lock.ts'
 
 const file = new URL('../schema.lock.json', import.meta.url)
-const current = schemaLock(Object.values(apis))
+const current = schemaLock(declaredSchemas)
+// A lock from before the records were in it lacks them.
 const locked: SchemaLock = existsSync(file)
-  ? (JSON.parse(readFileSync(file, 'utf8')) as SchemaLock)
-  : { apis: {} }
+  ? { ...EMPTY_LOCK, ...(JSON.parse(readFileSync(file, 'utf8')) as Partial<SchemaLock>) }
+  : EMPTY_LOCK
 const faults = incompatibilities(locked, current)
 
 if (faults.length > 0 && !process.argv.includes('--unreleased')) {

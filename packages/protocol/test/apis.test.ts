@@ -1,14 +1,19 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import type { LeaderEpoch, NodeId, Offset, TimestampMs, Uuid } from '@millrace/base'
-import { advertisedVersions, apiNameOf, apiNames, apiOf } from '../src/apis.ts'
+import { advertisedVersions, apiNameOf, apiNames, apiOf, isServedOn } from '../src/apis.ts'
+import type { ApiName, BrokerApiName, ControllerApiName } from '../src/apis.ts'
 import type { RequestInputOf, RequestOf, ResponseInputOf, ResponseOf } from '../src/apis.ts'
-import { NO_RESPONSE, type Handlers } from '../src/handlers.ts'
+import { NO_RESPONSE, type ControllerHandlers, type Handlers } from '../src/handlers.ts'
 import type { ProduceRequest } from '../src/index.ts'
 
 type OrNull<T> = T | null
 
 describe('the version table', () => {
-  const advertised = new Map(advertisedVersions().map((entry) => [apiNameOf(entry.apiKey), entry]))
+  const advertised = new Map(
+    (['controller', 'broker'] as const)
+      .flatMap((listener) => advertisedVersions(listener))
+      .map((entry) => [apiNameOf(entry.apiKey), entry]),
+  )
 
   it('advertises exactly what is served, and the old Produce versions that gate compression in librdkafka', () => {
     expect(advertised.size).toBe(apiNames.length)
@@ -56,6 +61,68 @@ describe('the version table', () => {
   it('gives each API key to one API', () => {
     expect(new Set(apiNames.map((name) => apiOf(name).key)).size).toBe(apiNames.length)
     for (const name of apiNames) expect(apiNameOf(apiOf(name).key)).toBe(name)
+  })
+})
+
+describe('a listener', () => {
+  const namesOn = (listener: 'broker' | 'controller') =>
+    advertisedVersions(listener).map(({ apiKey }) => apiNameOf(apiKey)!)
+
+  it('advertises in the order of the keys what it serves, and nothing else', () => {
+    for (const listener of ['broker', 'controller'] as const) {
+      const keys = advertisedVersions(listener).map(({ apiKey }) => apiKey)
+      expect(keys).toEqual(keys.toSorted((a, b) => a - b))
+      expect(new Set(namesOn(listener))).toEqual(
+        new Set(apiNames.filter((name) => isServedOn(listener, name))),
+      )
+    }
+  })
+
+  it('of a broker serves clients, and passes on what only the controller can do', () => {
+    expect(namesOn('broker')).toEqual([
+      'Produce',
+      'Fetch',
+      'ListOffsets',
+      'Metadata',
+      'FindCoordinator',
+      'ApiVersions',
+      'CreateTopics',
+      'DeleteTopics',
+      'DeleteRecords',
+      'OffsetForLeaderEpoch',
+      'DescribeConfigs',
+      'CreatePartitions',
+      'IncrementalAlterConfigs',
+      'DescribeQuorum',
+      'DescribeCluster',
+      'UnregisterBroker',
+      'AddRaftVoter',
+      'RemoveRaftVoter',
+    ])
+  })
+
+  it('of a controller serves the quorum, the brokers and administration', () => {
+    expect(namesOn('controller')).toEqual([
+      'Fetch',
+      'ApiVersions',
+      'CreateTopics',
+      'DeleteTopics',
+      'DescribeConfigs',
+      'CreatePartitions',
+      'IncrementalAlterConfigs',
+      'Vote',
+      'BeginQuorumEpoch',
+      'EndQuorumEpoch',
+      'DescribeQuorum',
+      'FetchSnapshot',
+      'DescribeCluster',
+      'BrokerRegistration',
+      'BrokerHeartbeat',
+      'UnregisterBroker',
+      'AddRaftVoter',
+      'RemoveRaftVoter',
+      'UpdateRaftVoter',
+    ])
   })
 })
 
@@ -118,7 +185,16 @@ describe('the list of handlers', () => {
   it('is complete only with a handler for each API', () => {
     expectTypeOf<Handlers<null>>().toExtend<Handlers<null>>()
     expectTypeOf<AllBut<'Metadata'>>().not.toExtend<Handlers<null>>()
-    expectTypeOf<keyof Handlers<null>>().toEqualTypeOf<(typeof apiNames)[number]>()
+    expectTypeOf<keyof Handlers<null>>().toEqualTypeOf<BrokerApiName>()
+    expectTypeOf<keyof ControllerHandlers<null>>().toEqualTypeOf<ControllerApiName>()
+    expectTypeOf<BrokerApiName | ControllerApiName>().toEqualTypeOf<ApiName>()
+    expectTypeOf<Omit<ControllerHandlers<null>, 'Vote'>>().not.toExtend<ControllerHandlers<null>>()
+  })
+
+  it('asks a broker for nothing that only controllers serve, and the other way round', () => {
+    expectTypeOf<'Vote'>().not.toExtend<BrokerApiName>()
+    expectTypeOf<'Produce'>().not.toExtend<ControllerApiName>()
+    expectTypeOf<'DescribeQuorum'>().toExtend<BrokerApiName & ControllerApiName>()
   })
 
   it('takes responses, promises of them, and the absence of one', () => {

@@ -20,6 +20,8 @@ describe('the error table', () => {
     ['NOT_ENOUGH_REPLICAS', 19, true, false],
     ['OFFSET_OUT_OF_RANGE', 1, false, false],
     ['REBALANCE_IN_PROGRESS', 27, false, false],
+    ['ELIGIBLE_LEADERS_NOT_AVAILABLE', 83, true, true],
+    ['INVALID_VOTER_KEY', 125, false, false],
     ['NONE', 0, false, false],
     ['UNKNOWN_SERVER_ERROR', -1, false, false],
   ] as const)('says how a client reacts to %s', ([name, code, retriable, refreshMetadata]) => {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { apis } from '../src/apis.ts'
-import { incompatibilities, schemaLock, type SchemaLock } from '../src/schema-lock.ts'
+import { declaredSchemas, incompatibilities, schemaLock, type SchemaLock } from '../src/schema-lock.ts'
 import { defineApi } from '../src/schema/define-api.ts'
+import { defineRecord } from '../src/schema/define-record.ts'
 import { array, bool, int16, int32, int64, records, string, struct } from '../src/schema/field.ts'
 
 const committed = JSON.parse(
@@ -10,7 +10,7 @@ const committed = JSON.parse(
 ) as SchemaLock
 
 describe('the committed schema lock', () => {
-  const current = schemaLock(Object.values(apis))
+  const current = schemaLock(declaredSchemas)
 
   it('finds no incompatible edit in the declarations', () => {
     expect(incompatibilities(committed, current)).toEqual([])
@@ -24,6 +24,7 @@ describe('the committed schema lock', () => {
 const released = {
   key: 500,
   name: 'Sample',
+  listeners: ['broker'],
   versions: '0-3',
   flexible: '2+',
   served: '0-3',
@@ -42,9 +43,13 @@ const released = {
 
 type Declaration = Parameters<typeof defineApi>[0]
 
+function lockOf(declaration: Declaration): SchemaLock {
+  return schemaLock({ ...declaredSchemas, apis: [defineApi(declaration)] })
+}
+
 /** What the checker says of `edited`, when `released` is locked. */
 function faultsOf(edited: Declaration): string[] {
-  return incompatibilities(schemaLock([defineApi(released)]), schemaLock([defineApi(edited)]))
+  return incompatibilities(lockOf(released), lockOf(edited))
 }
 
 function withTopic(fields: Parameters<typeof struct>[0]): Declaration {
@@ -172,4 +177,64 @@ describe('the schema lock admits', () => {
   it.for(admitted)('%s', ([, declaration]) => {
     expect(faultsOf(declaration)).toEqual([])
   })
+})
+
+describe('the schema lock of records', () => {
+  const record = {
+    key: 90,
+    name: 'SampleRecord',
+    versions: '0-1',
+    fields: {
+      id: int32(),
+      epoch: int32(),
+      note: string({ versions: '1+', nullable: '1+', tag: 0, default: null }),
+    },
+  } as const
+  type RecordDeclaration = Parameters<typeof defineRecord>[0]
+  type Kind = 'metadataRecords' | 'quorumRecords'
+
+  function recordFaultsOf(kind: Kind, edited: RecordDeclaration): string {
+    const lock = (declaration: RecordDeclaration) =>
+      schemaLock({ ...declaredSchemas, [kind]: [defineRecord(declaration)] })
+    return incompatibilities(lock(record), lock(edited)).join('\n')
+  }
+
+  const { id, epoch, note } = record.fields
+  const refused: [edit: string, declaration: RecordDeclaration, message: RegExp][] = [
+    ['a removed record', { ...record, name: 'Other' }, /^SampleRecord is gone: logs of released nodes/],
+    ['another key', { ...record, key: 91 }, /changed its key from 90/],
+    ['a dropped version', { ...record, versions: '1' }, /no longer declares all of 0-1/],
+    ['a removed field', { ...record, fields: { id, epoch } }, /SampleRecord\.note is gone/],
+    [
+      'reordered fields',
+      { ...record, fields: { epoch, note, id } },
+      /^SampleRecord has its fields in another order than id, epoch: put them back/,
+    ],
+    [
+      'a changed type',
+      { ...record, fields: { id: int64(), epoch, note } },
+      /SampleRecord\.id has changed its type/,
+    ],
+    [
+      'a new field in released versions',
+      { ...record, fields: { id, epoch, note, extra: bool({ default: false }) } },
+      /SampleRecord\.extra is new in released versions: start it at 2/,
+    ],
+  ]
+  for (const kind of ['metadataRecords', 'quorumRecords'] as const) {
+    it.for(refused)(`refuses %s among ${kind}`, ([, declaration, message]) => {
+      expect(recordFaultsOf(kind, declaration)).toMatch(message)
+    })
+
+    it.for<[string, RecordDeclaration]>([
+      ['no change', record],
+      [
+        'a new field in a new version',
+        { ...record, versions: '0-2', fields: { id, epoch, note, extra: bool({ versions: '2+' }) } },
+      ],
+      ['another place of a tagged field', { ...record, fields: { note, id, epoch } }],
+    ])(`admits %s among ${kind}`, ([, declaration]) => {
+      expect(recordFaultsOf(kind, declaration)).toBe('')
+    })
+  }
 })

@@ -8,6 +8,7 @@ import { array, bool, int16, int32, int64, int8, string, struct } from '../schem
 export const apiVersions = defineApi({
   key: 18,
   name: 'ApiVersions',
+  listeners: ['broker', 'controller'],
   versions: '0-4',
   flexible: '3+',
   served: '0-4',

@@ -7,6 +7,7 @@ import { array, bool, int16, int32, nodeId, string, struct } from '../schema/fie
 export const createPartitions = defineApi({
   key: 37,
   name: 'CreatePartitions',
+  listeners: ['broker', 'controller'],
   versions: '0-3',
   flexible: '2+',
   served: '0-3',

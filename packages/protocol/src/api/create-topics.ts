@@ -8,6 +8,7 @@ import { array, bool, int16, int32, int8, nodeId, string, struct, uuid } from '.
 export const createTopics = defineApi({
   key: 19,
   name: 'CreateTopics',
+  listeners: ['broker', 'controller'],
   versions: '0-7',
   flexible: '5+',
   served: '2-7',

@@ -7,6 +7,7 @@ import { array, int16, int32, offset, string, struct } from '../schema/field.ts'
 export const deleteRecords = defineApi({
   key: 21,
   name: 'DeleteRecords',
+  listeners: ['broker'],
   versions: '0-2',
   flexible: '2+',
   served: '0-2',

@@ -8,6 +8,7 @@ import { array, int16, int32, string, struct, uuid } from '../schema/field.ts'
 export const deleteTopics = defineApi({
   key: 20,
   name: 'DeleteTopics',
+  listeners: ['broker', 'controller'],
   versions: '0-6',
   flexible: '4+',
   served: '1-6',

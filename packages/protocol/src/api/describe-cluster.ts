@@ -8,6 +8,7 @@ import { array, bool, int16, int32, int8, nodeId, string, struct } from '../sche
 export const describeCluster = defineApi({
   key: 60,
   name: 'DescribeCluster',
+  listeners: ['broker', 'controller'],
   versions: '0-2',
   flexible: '0+',
   served: '0-1',

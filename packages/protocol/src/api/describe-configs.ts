@@ -10,6 +10,7 @@ import { array, bool, int16, int32, int8, string, struct } from '../schema/field
 export const describeConfigs = defineApi({
   key: 32,
   name: 'DescribeConfigs',
+  listeners: ['broker', 'controller'],
   versions: '0-4',
   flexible: '4+',
   served: '1-4',

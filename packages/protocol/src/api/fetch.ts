@@ -22,6 +22,7 @@ import {
 export const fetch = defineApi({
   key: 1,
   name: 'Fetch',
+  listeners: ['broker', 'controller'],
   versions: '0-18',
   flexible: '12+',
   served: '4-17',

@@ -9,6 +9,7 @@ import { array, int16, int32, int8, nodeId, string, struct } from '../schema/fie
 export const findCoordinator = defineApi({
   key: 10,
   name: 'FindCoordinator',
+  listeners: ['broker'],
   versions: '0-6',
   flexible: '3+',
   served: '0-6',

@@ -9,6 +9,7 @@ import { array, bool, int16, int32, int8, string, struct } from '../schema/field
 export const incrementalAlterConfigs = defineApi({
   key: 44,
   name: 'IncrementalAlterConfigs',
+  listeners: ['broker', 'controller'],
   versions: '0-1',
   flexible: '1+',
   served: '0-1',

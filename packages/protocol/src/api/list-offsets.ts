@@ -20,6 +20,7 @@ import {
 export const listOffsets = defineApi({
   key: 2,
   name: 'ListOffsets',
+  listeners: ['broker'],
   versions: '0-11',
   flexible: '6+',
   served: '1-9',

@@ -20,6 +20,7 @@ import {
 export const metadata = defineApi({
   key: 3,
   name: 'Metadata',
+  listeners: ['broker'],
   versions: '0-13',
   flexible: '9+',
   served: '0-12',

@@ -8,6 +8,7 @@ import { array, int16, int32, leaderEpoch, nodeId, offset, string, struct } from
 export const offsetForLeaderEpoch = defineApi({
   key: 23,
   name: 'OffsetForLeaderEpoch',
+  listeners: ['broker'],
   versions: '0-4',
   flexible: '4+',
   served: '2-4',

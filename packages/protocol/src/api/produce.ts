@@ -22,6 +22,7 @@ import {
 export const produce = defineApi({
   key: 0,
   name: 'Produce',
+  listeners: ['broker'],
   versions: '0-13',
   flexible: '9+',
   served: '3-11',

@@ -1,5 +1,5 @@
 import { array, int64, int8, nodeId, uuid } from '../schema/field.ts'
-import { defineRecord } from './define-record.ts'
+import { defineRecord } from '../schema/define-record.ts'
 
 /** A registered broker was fenced or unfenced, or began a controlled shutdown. */
 export const brokerRegistrationChangeRecord = defineRecord({

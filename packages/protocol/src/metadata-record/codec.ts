@@ -1,20 +1,13 @@
 /**
  * Metadata records as bytes: the value of a record in the metadata log. Framed as Kafka does (KIP-631): unsigned
- * varints of frame version, record key and record version, then the fields in the compact encoding.
+ * varints of frame version, record key and record version, then the fields in the compact encoding. Always written in
+ * the highest version declared.
  */
 import { DecodeError } from '../decode-error.ts'
 import { KafkaReader } from '../kafka/reader.ts'
-import { type Decoder, structDecoder } from '../kafka/struct-decoder.ts'
-import { type Encoder, structEncoder } from '../kafka/struct-encoder.ts'
+import { recordCodec } from '../kafka/record-codec.ts'
 import { KafkaWriter } from '../kafka/writer.ts'
-import { includesVersion } from '../schema/version-range.ts'
-import type { RecordSchema } from './define-record.ts'
-import {
-  type MetadataRecord,
-  type MetadataRecordType,
-  recordSchema,
-  recordSchemaByKey,
-} from './metadata-record.ts'
+import { type MetadataRecord, recordSchema, recordSchemaByKey } from './metadata-record.ts'
 
 const FRAME_VERSION = 1
 const LENGTH_BYTES = 4
@@ -26,8 +19,6 @@ export interface UnknownMetadataRecord {
 }
 
 const writer = new KafkaWriter()
-const encoders = new Map<MetadataRecordType, Encoder>()
-const decoders = new Map<MetadataRecordType, Map<number, Decoder>>()
 
 /** @returns bytes that nobody writes to again */
 export function encodeMetadataRecord(record: MetadataRecord): Uint8Array {
@@ -36,7 +27,7 @@ export function encodeMetadataRecord(record: MetadataRecord): Uint8Array {
   writer.uvarint(FRAME_VERSION)
   writer.uvarint(schema.key)
   writer.uvarint(schema.versions.max)
-  encoderOf(schema)(writer, record)
+  recordCodec(schema, schema.versions.max)!.encode(writer, record)
   // No field is large enough to become a chunk of its own; the length in front is for requests.
   return writer.finish()[0]!.subarray(LENGTH_BYTES)
 }
@@ -57,31 +48,10 @@ function decode(reader: KafkaReader): MetadataRecord {
   const schema = recordSchemaByKey(key)
   if (schema === undefined) throw new DecodeError(`record key ${key} is unknown`)
   const version = reader.uvarint()
-  if (!includesVersion(schema.versions, version)) {
-    throw new DecodeError(`version ${version} of ${schema.name} is unknown`)
-  }
-  const record = decoderOf(schema, version)(reader) as Record<string, unknown>
+  const codec = recordCodec(schema, version)
+  if (codec === undefined) throw new DecodeError(`version ${version} of ${schema.name} is unknown`)
+  const record = codec.decode(reader) as Record<string, unknown>
   reader.finish()
   record['type'] = schema.name
   return record as unknown as MetadataRecord
-}
-
-function encoderOf(schema: RecordSchema<MetadataRecordType>): Encoder {
-  let encoder = encoders.get(schema.name)
-  if (encoder === undefined) {
-    encoder = structEncoder(schema.fields, { version: schema.versions.max, flexible: true })
-    encoders.set(schema.name, encoder)
-  }
-  return encoder
-}
-
-function decoderOf(schema: RecordSchema<MetadataRecordType>, version: number): Decoder {
-  let byVersion = decoders.get(schema.name)
-  if (byVersion === undefined) decoders.set(schema.name, (byVersion = new Map()))
-  let decoder = byVersion.get(version)
-  if (decoder === undefined) {
-    decoder = structDecoder(schema.fields, { version, flexible: true })
-    byVersion.set(version, decoder)
-  }
-  return decoder
 }

@@ -1,5 +1,5 @@
 import { int8, string } from '../schema/field.ts'
-import { defineRecord } from './define-record.ts'
+import { defineRecord } from '../schema/define-record.ts'
 
 /** One configuration key of one resource was set, or, with null, removed. */
 export const configRecord = defineRecord({

@@ -1,5 +1,5 @@
 import { int16, string } from '../schema/field.ts'
-import { defineRecord } from './define-record.ts'
+import { defineRecord } from '../schema/define-record.ts'
 
 /** The level of a feature that the cluster has settled on. `metadata.version` opens every metadata log. */
 export const featureLevelRecord = defineRecord({

@@ -1,10 +1,14 @@
 /**
  * All records that the metadata log may hold, as one union told apart by `type`, which is Kafka's name of the record.
  */
-import { defaultMaker } from '../schema/default-value.ts'
 import { brokerRegistrationChangeRecord } from './broker-registration-change-record.ts'
 import { configRecord } from './config-record.ts'
-import type { RecordInput, RecordSchema, RecordValue } from './define-record.ts'
+import {
+  makeRecord,
+  type RecordInput,
+  type RecordSchema,
+  type TaggedRecord,
+} from '../schema/define-record.ts'
 import { featureLevelRecord } from './feature-level-record.ts'
 import { noOpRecord } from './no-op-record.ts'
 import { partitionChangeRecord } from './partition-change-record.ts'
@@ -14,7 +18,7 @@ import { removeTopicRecord } from './remove-topic-record.ts'
 import { topicRecord } from './topic-record.ts'
 import { unregisterBrokerRecord } from './unregister-broker-record.ts'
 
-const schemas = [
+export const metadataRecordSchemas = [
   registerBrokerRecord,
   unregisterBrokerRecord,
   topicRecord,
@@ -27,12 +31,10 @@ const schemas = [
   noOpRecord,
 ] as const
 
-type Schema = (typeof schemas)[number]
-type Tagged<S> =
-  S extends RecordSchema<infer Name> ? { readonly type: Name } & Readonly<RecordValue<S>> : never
+type Schema = (typeof metadataRecordSchemas)[number]
 
 /** A record of the metadata log, every field present. */
-export type MetadataRecord = Tagged<Schema>
+export type MetadataRecord = TaggedRecord<Schema>
 export type MetadataRecordType = Schema['name']
 export type MetadataRecordOf<Type extends MetadataRecordType> = Extract<
   MetadataRecord,
@@ -41,10 +43,10 @@ export type MetadataRecordOf<Type extends MetadataRecordType> = Extract<
 type InputOfType<Type extends MetadataRecordType> = RecordInput<Extract<Schema, { readonly name: Type }>>
 
 const byKey: ReadonlyMap<number, RecordSchema<MetadataRecordType>> = new Map(
-  schemas.map((schema) => [schema.key, schema]),
+  metadataRecordSchemas.map((schema) => [schema.key, schema]),
 )
 const byType: ReadonlyMap<MetadataRecordType, RecordSchema<MetadataRecordType>> = new Map(
-  schemas.map((schema) => [schema.name, schema]),
+  metadataRecordSchemas.map((schema) => [schema.name, schema]),
 )
 
 /** @returns undefined for a key that this software doesn't know */
@@ -61,11 +63,5 @@ export function metadataRecord<Type extends MetadataRecordType>(
   type: Type,
   fields: InputOfType<Type>,
 ): MetadataRecordOf<Type> {
-  const given = fields as Readonly<Record<string, unknown>>
-  const record: Record<string, unknown> = { type }
-  for (const spec of recordSchema(type).fields) {
-    const value = given[spec.name]
-    record[spec.name] = value === undefined ? defaultMaker(spec)() : value
-  }
-  return record as MetadataRecordOf<Type>
+  return makeRecord(recordSchema(type), fields as Readonly<Record<string, unknown>>) as MetadataRecordOf<Type>
 }

@@ -1,6 +1,6 @@
 import type { NodeId } from '@millrace/base'
 import { array, int32, int8, nodeId, uuid } from '../schema/field.ts'
-import { defineRecord } from './define-record.ts'
+import { defineRecord } from '../schema/define-record.ts'
 
 /** `leader` of a change that leaves the leader and its epoch as they are. */
 export const NO_LEADER_CHANGE = -2 as NodeId

@@ -1,6 +1,6 @@
 import { array, int32, int8, leaderEpoch, nodeId, uuid } from '../schema/field.ts'
 import { NO_LEADER_EPOCH, NO_NODE } from '@millrace/base'
-import { defineRecord } from './define-record.ts'
+import { defineRecord } from '../schema/define-record.ts'
 
 /** A partition was created, or stands so in a snapshot. Version 1: directories (KIP-858); 2: eligible leaders (KIP-966). */
 export const partitionRecord = defineRecord({

@@ -1,5 +1,5 @@
 import { array, bool, int16, int64, nodeId, string, struct, uint16, uuid } from '../schema/field.ts'
-import { defineRecord } from './define-record.ts'
+import { defineRecord } from '../schema/define-record.ts'
 
 /** A broker process has started: what it is, where it listens. Replaces an earlier registration of the same id. */
 export const registerBrokerRecord = defineRecord({

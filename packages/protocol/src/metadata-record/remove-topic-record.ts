@@ -1,5 +1,5 @@
 import { uuid } from '../schema/field.ts'
-import { defineRecord } from './define-record.ts'
+import { defineRecord } from '../schema/define-record.ts'
 
 /** A topic was deleted, with its partitions and its configuration. */
 export const removeTopicRecord = defineRecord({

@@ -1,5 +1,5 @@
 import { string, uuid } from '../schema/field.ts'
-import { defineRecord } from './define-record.ts'
+import { defineRecord } from '../schema/define-record.ts'
 
 /** A topic was created; its partitions follow as records of their own. */
 export const topicRecord = defineRecord({

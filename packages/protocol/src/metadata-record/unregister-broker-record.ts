@@ -1,5 +1,5 @@
 import { int64, nodeId } from '../schema/field.ts'
-import { defineRecord } from './define-record.ts'
+import { defineRecord } from '../schema/define-record.ts'
 
 /** A broker left for good. */
 export const unregisterBrokerRecord = defineRecord({

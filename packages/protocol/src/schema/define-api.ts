@@ -6,9 +6,19 @@ import { assert } from '@millrace/base'
 import { fieldSpecs, type FieldSpec, type Fields, type InputOf, type ValueOf } from './field.ts'
 import { parseVersions, type VersionRange, type VersionsText } from './version-range.ts'
 
-interface ApiDeclaration<Name extends string, Request extends Fields, Response extends Fields> {
+/** Kinds of ports: brokers serve clients and each other, controllers serve the quorum and the brokers. */
+export type ListenerType = 'broker' | 'controller'
+
+interface ApiDeclaration<
+  Name extends string,
+  Listener extends ListenerType,
+  Request extends Fields,
+  Response extends Fields,
+> {
   readonly key: number
   readonly name: Name
+  /** Where the API is served, as Kafka has it. */
+  readonly listeners: readonly Listener[]
   /** Versions that the codecs speak. */
   readonly versions: VersionsText
   /** Versions in the compact encoding with tagged fields (KIP-482). */
@@ -23,9 +33,14 @@ interface ApiDeclaration<Name extends string, Request extends Fields, Response e
 
 declare const bodies: unique symbol
 
-export interface Api<Name extends string = string, Bodies = unknown> {
+export interface Api<
+  Name extends string = string,
+  Bodies = unknown,
+  Listener extends ListenerType = ListenerType,
+> {
   readonly key: number
   readonly name: Name
+  readonly listeners: readonly Listener[]
   readonly versions: VersionRange
   readonly flexible: VersionRange
   readonly served: VersionRange
@@ -54,9 +69,14 @@ export type RequestInput<A extends Api> = Body<A, 'requestInput'>
 /** A response to encode: fields with a default may be left out. */
 export type ResponseInput<A extends Api> = Body<A, 'responseInput'>
 
-export function defineApi<const Name extends string, Request extends Fields, Response extends Fields>(
-  declaration: ApiDeclaration<Name, Request, Response>,
-): Api<Name, BodiesOf<Request, Response>> {
+export function defineApi<
+  const Name extends string,
+  const Listener extends ListenerType,
+  Request extends Fields,
+  Response extends Fields,
+>(
+  declaration: ApiDeclaration<Name, Listener, Request, Response>,
+): Api<Name, BodiesOf<Request, Response>, Listener> {
   const versions = parseVersions(declaration.versions)
   const served = parseVersions(declaration.served)
   const advertised = declaration.advertised === undefined ? served : parseVersions(declaration.advertised)
@@ -72,6 +92,7 @@ export function defineApi<const Name extends string, Request extends Fields, Res
   return {
     key: declaration.key,
     name: declaration.name,
+    listeners: declaration.listeners,
     versions,
     flexible,
     served,

@@ -1,6 +1,7 @@
-import type { NodeId } from '@millrace/base'
+import { type LeaderEpoch, type NodeId, type Offset, type Uuid, ZERO_UUID } from '@millrace/base'
 import { pack } from 'msgpackr'
 import { describe, expect, it } from 'vitest'
+import { decodeKafkaResponse, encodeKafkaResponse } from '../../src/kafka/frame.ts'
 import { EncodeError } from '../../src/message.ts'
 import {
   decodeNativeRequest,
@@ -75,6 +76,53 @@ describe('a native frame', () => {
     }
     const bytes = join(encodeNativeResponse('Metadata', 12, 1, body)).subarray(4)
     expect(decodeNativeResponse('Metadata', 12, bytes)).toMatchObject({ kind: 'response', body })
+  })
+
+  it('carries a part of a snapshot behind the header, as it is', () => {
+    const unalignedRecords = Buffer.from('a part of a batch')
+    const body = {
+      topics: [
+        {
+          name: '__cluster_metadata',
+          partitions: [
+            {
+              index: 0,
+              errorCode: 0,
+              snapshotId: { endOffset: 7 as Offset, epoch: 2 as LeaderEpoch },
+              currentLeader: { leaderId: 101 as NodeId, leaderEpoch: 3 as LeaderEpoch },
+              size: 5_000_000_000,
+              position: 4_000_000_000,
+              unalignedRecords,
+            },
+          ],
+        },
+      ],
+    }
+    const chunks = encodeNativeResponse('FetchSnapshot', 1, 1, body)
+    expect(chunks[1]).toBe(unalignedRecords)
+    const decoded = decodeNativeResponse('FetchSnapshot', 1, join(chunks).subarray(4))
+    expect(decoded).toMatchObject({ kind: 'response', body })
+  })
+
+  it("carries the answering voter's directory id, on Kafka's wire in a tagged field from version 1 on", () => {
+    const voterDirectoryId = 'EAAAAAAAQACAAAAAAAAAAQ' as Uuid
+    const partition = {
+      partitionIndex: 0,
+      errorCode: 0,
+      leaderId: -1 as NodeId,
+      leaderEpoch: 4 as LeaderEpoch,
+      voteGranted: true,
+      voterDirectoryId,
+    }
+    const body = { topics: [{ topicName: '__cluster_metadata', partitions: [partition] }] }
+    const native = join(encodeNativeResponse('Vote', 2, 1, body)).subarray(4)
+    expect(decodeNativeResponse('Vote', 2, native)).toMatchObject({ kind: 'response', body })
+    const kafka = join(encodeKafkaResponse('Vote', 1, 1, body)).subarray(4)
+    expect(decodeKafkaResponse('Vote', 1, kafka)).toMatchObject({ kind: 'response', body })
+    const oldest = join(encodeKafkaResponse('Vote', 0, 1, body)).subarray(4)
+    expect(decodeKafkaResponse('Vote', 0, oldest)).toMatchObject({
+      body: { topics: [{ partitions: [{ voteGranted: true, voterDirectoryId: ZERO_UUID }] }] },
+    })
   })
 
   it('takes fields left out for their defaults, and ignores those of a newer peer', () => {

@@ -49,6 +49,7 @@ describe('a declaration is refused', () => {
   const api = {
     key: 1,
     name: 'Sample',
+    listeners: ['broker'],
     versions: '0-3',
     flexible: '2+',
     served: '0-3',
