@@ -1,2 +1,6 @@
-export { MetadataLog, type MetadataLogOptions, type MetadataUpdate } from './metadata-log.ts'
 export { MetadataLogError } from './metadata-log-error.ts'
+export { MetadataQuorum } from './metadata-quorum.ts'
+export type * from './metadata-quorum-options.ts'
+export type { MetadataUpdate } from './metadata-update.ts'
+export { NotControllerError } from './not-controller-error.ts'
+export type { QuorumApi, QuorumHandlers } from './quorum-handlers.ts'

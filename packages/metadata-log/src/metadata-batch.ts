@@ -4,8 +4,17 @@
  */
 import { asBuffer, type LeaderEpoch, type Offset, type TimestampMs } from '@millrace/base'
 import type { MetadataRecord } from '@millrace/metadata'
-import { decodeMetadataRecord, encodeMetadataRecord } from '@millrace/protocol'
-import { batchSizeAt, isBatchError, readRecords, RecordBatchBuilder, RecordBatchView } from '@millrace/record'
+import { decodeMetadataRecord, encodeMetadataRecord, type QuorumRecord } from '@millrace/protocol'
+import {
+  batchSizeAt,
+  CorruptRecordError,
+  isBatchError,
+  readRecords,
+  RecordBatchBuilder,
+  RecordBatchView,
+  type RecordReader,
+} from '@millrace/record'
+import { readControlRecords } from './control-batch.ts'
 
 export interface MetadataBatch {
   readonly baseOffset: Offset
@@ -15,6 +24,9 @@ export interface MetadataBatch {
   readonly timestampMs: TimestampMs
   /** None for a control batch of the quorum: it takes an offset and changes no metadata. */
   readonly records: readonly MetadataRecord[]
+  /** What a control batch says; none for any other batch. */
+  readonly control: readonly QuorumRecord[]
+  readonly sizeInBytes: number
 }
 
 /** What was read can't be understood: damaged, or written by a newer version. */
@@ -47,19 +59,32 @@ export function* decodeMetadataBatches(bytes: Buffer): Generator<MetadataBatch |
 
 function decodeBatch(bytes: Buffer, position: number): MetadataBatch | BadMetadataBatch {
   const reader = readRecords(bytes, { position, maxDecompressedBytes: DECOMPRESSED_BYTES_MAX })
-  if (isBatchError(reader)) {
-    const offset = new RecordBatchView(bytes, position).baseOffset
-    return { kind: 'bad-batch', offset, reason: reader.message }
+  const offset = new RecordBatchView(bytes, position).baseOffset
+  if (isBatchError(reader)) return { kind: 'bad-batch', offset, reason: reader.message }
+  try {
+    return readBatch(reader)
+  } catch (error) {
+    // The checksum is right, the records are not: written by something else.
+    if (error instanceof CorruptRecordError) return { kind: 'bad-batch', offset, reason: error.message }
+    throw error
   }
-  const {
+}
+
+/** @throws CorruptRecordError */
+function readBatch(reader: RecordReader): MetadataBatch | BadMetadataBatch {
+  const { baseOffset, lastOffset, partitionLeaderEpoch, maxTimestamp, isControl, sizeInBytes } = reader.batch
+  const header = {
     baseOffset,
     lastOffset,
-    partitionLeaderEpoch: epoch,
-    maxTimestamp: timestampMs,
-    isControl,
-  } = reader.batch
-  const header = { baseOffset, lastOffset, epoch, timestampMs }
-  if (isControl) return { ...header, records: [] }
+    epoch: partitionLeaderEpoch,
+    timestampMs: maxTimestamp,
+    sizeInBytes,
+  }
+  if (isControl) {
+    const control = readControlRecords(reader)
+    if ('kind' in control) return { kind: 'bad-batch', offset: baseOffset, reason: control.reason }
+    return { ...header, records: [], control }
+  }
   const records: MetadataRecord[] = []
   for (const { value, offset } of reader) {
     if (value === null) return { kind: 'bad-batch', offset, reason: 'a metadata record without a value' }
@@ -67,5 +92,5 @@ function decodeBatch(bytes: Buffer, position: number): MetadataBatch | BadMetada
     if ('reason' in record) return { kind: 'bad-batch', offset, reason: record.reason }
     records.push(record)
   }
-  return { ...header, records }
+  return { ...header, records, control: [] }
 }

@@ -40,8 +40,24 @@ const partition = metadataRecord('PartitionRecord', {
 
 test("Kafka's own batches are read", () => {
   expect([...decodeMetadataBatches(Buffer.concat([featureBatch, topicBatch]))]).toEqual([
-    { baseOffset: 1, lastOffset: 1, epoch: 1, timestampMs: 0x191e05af818, records: [feature] },
-    { baseOffset: 2, lastOffset: 3, epoch: 1, timestampMs: 0x191e05b2d15, records: [topic, partition] },
+    {
+      baseOffset: 1,
+      lastOffset: 1,
+      epoch: 1,
+      timestampMs: 0x191e05af818,
+      sizeInBytes: 91,
+      records: [feature],
+      control: [],
+    },
+    {
+      baseOffset: 2,
+      lastOffset: 3,
+      epoch: 1,
+      timestampMs: 0x191e05b2d15,
+      sizeInBytes: 166,
+      records: [topic, partition],
+      control: [],
+    },
   ])
 })
 
@@ -62,7 +78,7 @@ test('a control batch of the quorum takes its offset and changes no metadata', (
     partitionLeaderEpoch: 3 as LeaderEpoch,
   })
   expect([...decodeMetadataBatches(control)]).toEqual([
-    { baseOffset: 9, lastOffset: 9, epoch: 3, timestampMs: 5, records: [] },
+    { baseOffset: 9, lastOffset: 9, epoch: 3, timestampMs: 5, sizeInBytes: 74, records: [], control: [] },
   ])
 })
 
