@@ -17,6 +17,7 @@ import {
 } from '@millrace/metadata'
 import { type NodeId } from '@millrace/base'
 import { ErrorCode, metadataRecord, type RequestOf, type ResponseInputOf } from '@millrace/protocol'
+import { tooLongValue, tooMuchConfig } from './config-limits.ts'
 import { type Decision, type DecisionContext, isRefusal, type Refusal, refusal } from './decision.ts'
 
 type Request = RequestOf<'IncrementalAlterConfigs'>
@@ -40,7 +41,8 @@ interface Target {
 
 /**
  * Errors per resource: INVALID_REQUEST (named twice, of an unknown type, an unknown operation, a key that needs a
- * restart), UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION, BROKER_ID_NOT_REGISTERED, INVALID_CONFIG.
+ * restart, too long a value), UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION, BROKER_ID_NOT_REGISTERED,
+ * INVALID_CONFIG; for all POLICY_VIOLATION when the request sets too much at once.
  */
 export function handleIncrementalAlterConfigs(
   request: Request,
@@ -48,14 +50,16 @@ export function handleIncrementalAlterConfigs(
 ): Decision<Response> {
   const records: MetadataRecord[] = []
   const times = new Map<string, number>()
+  const tooMuch = tooMuchConfig(request.resources)
   for (const resource of request.resources)
     times.set(identity(resource), (times.get(identity(resource)) ?? 0) + 1)
   const responses = request.resources.map((resource): Result => {
     const { resourceType, resourceName } = resource
-    const changed =
+    const duplicate =
       times.get(identity(resource))! > 1
         ? refusal(ErrorCode.INVALID_REQUEST, 'Each resource must appear at most once.')
-        : changedEntries(resource, context)
+        : null
+    const changed = tooMuch ?? duplicate ?? changedEntries(resource, context)
     if (isRefusal(changed)) return { resourceType, resourceName, ...changed }
     if (!request.validateOnly) records.push(...changed.records)
     return { resourceType, resourceName, errorCode: ErrorCode.NONE, errorMessage: null }
@@ -80,7 +84,8 @@ function changedEntries(
       return refusal(ErrorCode.INVALID_REQUEST, `Error due to duplicate config keys: ${change.name}`)
     }
     changed.add(change.name)
-    const problem = applyChange(change, target, entries)
+    const problem =
+      applyChange(change, target, entries) ?? tooLongValue(change.name, entries.get(change.name) ?? '')
     if (problem !== null) return problem
   }
   const invalid = target.invalid(entries)

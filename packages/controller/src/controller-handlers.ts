@@ -1,13 +1,23 @@
-/** All requests that change metadata on a client's word: one file each, and this list. */
+/** All requests that change metadata on somebody's word, client's or broker's: one file each, and this list. */
 import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
 import { handleIncrementalAlterConfigs } from './alter-configs.ts'
+import { handleBrokerHeartbeat } from './broker-heartbeat.ts'
 import { handleCreatePartitions } from './create-partitions.ts'
 import { handleCreateTopics } from './create-topics.ts'
 import type { Decision, DecisionContext } from './decision.ts'
 import { handleDeleteTopics } from './delete-topics.ts'
+import { handleBrokerRegistration } from './register-broker.ts'
+import { handleUnregisterBroker } from './unregister-broker.ts'
 
 /** The requests that the controller decides on. */
-export type DecidedApi = 'CreateTopics' | 'DeleteTopics' | 'CreatePartitions' | 'IncrementalAlterConfigs'
+export type DecidedApi =
+  | 'CreateTopics'
+  | 'DeleteTopics'
+  | 'CreatePartitions'
+  | 'IncrementalAlterConfigs'
+  | 'BrokerRegistration'
+  | 'BrokerHeartbeat'
+  | 'UnregisterBroker'
 
 type ControllerHandlers = {
   readonly [N in DecidedApi]: (
@@ -21,4 +31,7 @@ export const controllerHandlers: ControllerHandlers = {
   DeleteTopics: handleDeleteTopics,
   CreatePartitions: handleCreatePartitions,
   IncrementalAlterConfigs: handleIncrementalAlterConfigs,
+  BrokerRegistration: handleBrokerRegistration,
+  BrokerHeartbeat: handleBrokerHeartbeat,
+  UnregisterBroker: handleUnregisterBroker,
 }

@@ -12,6 +12,7 @@ import {
   topicConfigTable,
 } from '@millrace/metadata'
 import { ErrorCode, metadataRecord, type RequestOf, type ResponseInputOf } from '@millrace/protocol'
+import { tooLongValue, tooMuchConfig } from './config-limits.ts'
 import {
   type ControllerConfig,
   type Decision,
@@ -40,9 +41,9 @@ export function topicIdsNeeded(request: Request, config: ControllerConfig): numb
 }
 
 /**
- * Errors per topic: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS, INVALID_REQUEST (named twice, or both numbers and
- * an assignment), INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR, INVALID_REPLICA_ASSIGNMENT, INVALID_CONFIG; for all
- * topics POLICY_VIOLATION when the request asks for too much at once.
+ * Errors per topic: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS, INVALID_REQUEST (named twice, both numbers and an
+ * assignment, too long a value), INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR, INVALID_REPLICA_ASSIGNMENT,
+ * INVALID_CONFIG; for all topics POLICY_VIOLATION when the request asks for too much at once.
  */
 export function handleCreateTopics(request: Request, context: DecisionContext): Decision<Response> {
   const tooMuch = oversized(request, context.config)
@@ -73,16 +74,21 @@ export function handleCreateTopics(request: Request, context: DecisionContext): 
 }
 
 function oversized(request: Request, config: ControllerConfig): Refusal | null {
+  const { partitionsPerRequestMax: max, defaultPartitions } = config
   let partitions = 0
-  for (const topic of request.topics) {
-    partitions += Math.max(1, topic.assignments.length || topic.numPartitions)
+  for (const { assignments, numPartitions } of request.topics) {
+    partitions += Math.max(
+      1,
+      assignments.length || (numPartitions === -1 ? defaultPartitions : numPartitions),
+    )
   }
-  const max = config.partitionsPerRequestMax
-  if (partitions <= max) return null
-  return refusal(
-    ErrorCode.POLICY_VIOLATION,
-    `The request would create ${partitions} partitions, and at most ${max} are allowed at once. Create fewer topics per request, or topics with fewer partitions.`,
-  )
+  if (partitions > max) {
+    return refusal(
+      ErrorCode.POLICY_VIOLATION,
+      `The request would create ${partitions} partitions, and at most ${max} are allowed at once. Create fewer topics per request, or topics with fewer partitions.`,
+    )
+  }
+  return tooMuchConfig(request.topics)
 }
 
 function planTopic(topic: NewTopic, context: DecisionContext, placedBefore: number): Plan | Refusal {
@@ -94,6 +100,8 @@ function planTopic(topic: NewTopic, context: DecisionContext, placedBefore: numb
     if (value === null) {
       return refusal(ErrorCode.INVALID_CONFIG, `Null value not supported for topic configs: ${name}`)
     }
+    const tooLong = tooLongValue(name, value)
+    if (tooLong !== null) return tooLong
     configs.set(name, value)
   }
   const invalid = invalidTopicConfig(configs)

@@ -2,7 +2,7 @@
  * What every decision of the controller has in common: what it may look at, and what comes out. A decision looks at
  * nothing else, so the same input gives the same records on any machine, at any time.
  */
-import type { NodeId, Uuid } from '@millrace/base'
+import type { NodeId, Offset, Uuid } from '@millrace/base'
 import type { ConfigEntries, ConfigTable, MetadataImage, MetadataRecord } from '@millrace/metadata'
 
 /** Records to append, all or none, and the answer to give once they are committed. */
@@ -12,10 +12,24 @@ export interface Decision<Response> {
 }
 
 export interface DecisionContext {
-  /** Metadata with everything that was decided before, committed or not. */
+  /**
+   * Metadata with everything that was decided before, committed or not. Its position is the end of the log: the first
+   * record of the decision gets the offset after it.
+   */
   readonly image: MetadataImage
   readonly config: ControllerConfig
   readonly random: RandomInput
+  readonly sessions: LiveSessions
+}
+
+/** What the controller knows of broker processes at the time of the decision: see `BrokerSessions.at`. */
+export interface LiveSessions {
+  /** Has the process been heard from within its session? */
+  isAlive(brokerId: NodeId, brokerEpoch: number): boolean
+  /** Up to where the process has applied the metadata log, by its last heartbeat; null when it is not alive. */
+  appliedOffset(brokerId: NodeId, brokerEpoch: number): Offset | null
+  /** Of the last record that its controlled shutdown led to; `NO_OFFSET` when there is none. */
+  shutdownOffset(brokerId: NodeId, brokerEpoch: number): Offset
 }
 
 /** Drawn by the driver before it asks, because a decision may not draw for itself. */
@@ -32,12 +46,20 @@ export interface ControllerConfig {
   readonly defaultPartitions: number
   /** `default.replication.factor` */
   readonly defaultReplicationFactor: number
-  /** Most partitions that one request may create: bounds the size of one append to the metadata log. */
+  /**
+   * Most partitions, and thereby topics, that one request may create: bounds the size of one append to the metadata log
+   * and of the answer.
+   */
   readonly partitionsPerRequestMax: number
   /** Every key that a broker has. */
   readonly brokerKeys: ConfigTable
   /** From this node's file, flags and environment: only what was set there. */
   readonly staticEntries: ConfigEntries
+}
+
+/** Offset of the record at this place of a decision made on the image, provided that the decision is the next append. */
+export function recordOffset(image: MetadataImage, index: number): Offset {
+  return (image.position.lastOffset + 1 + index) as Offset
 }
 
 /** Why a request, or one item of it, is refused. */

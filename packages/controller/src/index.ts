@@ -1,6 +1,15 @@
+export { BrokerSessions, type BrokerSessionsConfig, type EndedSession } from './broker-sessions.ts'
 export { controllerHandlers, type DecidedApi } from './controller-handlers.ts'
 export { topicIdsNeeded } from './create-topics.ts'
-export type { ControllerConfig, Decision, DecisionContext, RandomInput } from './decision.ts'
+export type {
+  ControllerConfig,
+  Decision,
+  DecisionContext,
+  LiveSessions,
+  RandomInput,
+  Refusal,
+} from './decision.ts'
+export { type BrokerFenced, type BrokerProcess, fenceBroker } from './fence-broker.ts'
 export { firstRecords } from './first-records.ts'
+export { electLeader } from './leader-election.ts'
 export { refuseAll } from './refuse-all.ts'
-export { type BrokerRegistered, type BrokerRegistration, handleRegisterBroker } from './register-broker.ts'

@@ -20,11 +20,17 @@ export function placedAssignment(brokers: BrokersImage, placement: Placement): A
   if (replicationFactor > available.length) {
     return refusal(
       ErrorCode.INVALID_REPLICATION_FACTOR,
-      `Unable to replicate the partition ${replicationFactor} time(s): only ${available.length} broker(s) are available. ` +
-        'Start more brokers, or ask for a smaller replication factor.',
+      `Unable to replicate the partition ${replicationFactor} time(s): only ${available.length} broker(s) are live, ` +
+        `${brokers.size} registered. ${remedy(replicationFactor, brokers.size)}`,
     )
   }
   return { replicas: placeReplicas(available, placement) }
+}
+
+function remedy(replicationFactor: number, registered: number): string {
+  return replicationFactor > registered
+    ? 'Start more brokers, or ask for a smaller replication factor.'
+    : 'Start the brokers that are down, or ask for a smaller replication factor.'
 }
 
 /**

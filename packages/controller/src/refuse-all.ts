@@ -1,4 +1,7 @@
-/** The answers to requests that were decided but could not be made durable: every item is refused alike. */
+/**
+ * The answers to requests that nobody decided on, because this node is not the active controller, and to decisions that
+ * could not be made durable: every item is refused alike.
+ */
 import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
 import type { DecidedApi } from './controller-handlers.ts'
 import type { Refusal } from './decision.ts'
@@ -27,4 +30,7 @@ export const refuseAll: Refusers = {
       ...refusal,
     })),
   }),
+  BrokerRegistration: (_, { errorCode }) => ({ errorCode }),
+  BrokerHeartbeat: (_, { errorCode }) => ({ errorCode }),
+  UnregisterBroker: (_, refusal) => refusal,
 }

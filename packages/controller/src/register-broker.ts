@@ -1,59 +1,95 @@
 /**
- * A broker process joins: its registration, and a new leader epoch for what it led before. The process may have lost
- * records that the one before it had not flushed; a new epoch lets clients and followers find out where the logs part.
+ * BrokerRegistration: a broker process joins (KIP-631). It is fenced until it has caught up with the metadata log, and its
+ * epoch, the offset of its registration, tells it from every process before it.
+ *
+ * A new process leads nothing and leaves the ISRs it can leave: the process before it may have acknowledged what it had
+ * not flushed (KIP-903).
  */
-import type { NodeId, Uuid } from '@millrace/base'
-import type { BrokerEndpoint, MetadataImage, MetadataRecord } from '@millrace/metadata'
-import { metadataRecord } from '@millrace/protocol'
-import type { Decision } from './decision.ts'
+import { ZERO_UUID } from '@millrace/base'
+import type { BrokerImage, MetadataImage } from '@millrace/metadata'
+import { ErrorCode, metadataRecord, type RequestOf, type ResponseInputOf } from '@millrace/protocol'
+import { type Decision, type DecisionContext, type LiveSessions, recordOffset } from './decision.ts'
+import { leaderRecordsForGone } from './leader-election.ts'
 
-export interface BrokerRegistration {
-  readonly brokerId: NodeId
-  /** Drawn by the process at its start. */
-  readonly incarnationId: Uuid
-  readonly endpoints: readonly BrokerEndpoint[]
-  readonly rack: string | null
-  readonly logDirs: readonly Uuid[]
-}
+type Request = RequestOf<'BrokerRegistration'>
+type Response = ResponseInputOf<'BrokerRegistration'>
 
-export interface BrokerRegistered {
-  readonly brokerEpoch: number
-}
-
-/** Registering the same process again changes nothing. */
-export function handleRegisterBroker(
-  registration: BrokerRegistration,
-  image: MetadataImage,
-): Decision<BrokerRegistered> {
-  const { brokerId, incarnationId, endpoints, rack, logDirs } = registration
-  const registered = image.brokers.get(brokerId)
-  if (registered?.incarnationId === incarnationId) {
+/**
+ * The same process registering again gets the epoch that it has, and changes nothing.
+ * Errors: INCONSISTENT_CLUSTER_ID, DUPLICATE_BROKER_REGISTRATION (another process of this id is running),
+ * INVALID_REGISTRATION (no listener, doubled names or directories, no incarnation), UNSUPPORTED_VERSION (the broker's
+ * software can't read what the cluster's feature levels allow).
+ */
+export function handleBrokerRegistration(request: Request, context: DecisionContext): Decision<Response> {
+  const { image, sessions } = context
+  const registered = image.brokers.get(request.brokerId)
+  const errorCode = registrationError(request, registered, image, sessions)
+  if (errorCode !== ErrorCode.NONE) return { records: [], response: { errorCode } }
+  if (registered?.incarnationId === request.incarnationId) {
     return { records: [], response: { brokerEpoch: registered.epoch } }
   }
-  const brokerEpoch = image.position.lastOffset + 1
-  const record = metadataRecord('RegisterBrokerRecord', {
-    brokerId,
-    incarnationId,
+  // First in the decision: the epoch must be this record's offset.
+  const brokerEpoch = recordOffset(image, 0)
+  const registration = metadataRecord('RegisterBrokerRecord', {
+    brokerId: request.brokerId,
+    incarnationId: request.incarnationId,
     brokerEpoch,
-    endPoints: endpoints,
-    features: [],
-    rack,
-    fenced: false,
+    endPoints: request.listeners,
+    features: request.features,
+    rack: request.rack,
+    fenced: true,
     inControlledShutdown: false,
-    logDirs,
+    logDirs: request.logDirs,
   })
-  return { records: [record, ...newLeaderEpochs(image, brokerId)], response: { brokerEpoch } }
+  return {
+    records: [registration, ...leaderRecordsForGone(image, request.brokerId)],
+    response: { brokerEpoch },
+  }
 }
 
-function newLeaderEpochs(image: MetadataImage, brokerId: NodeId): MetadataRecord[] {
-  const records: MetadataRecord[] = []
-  for (const topic of image.topics.values()) {
-    for (const [partitionId, partition] of topic.partitions.entries()) {
-      if (partition.leader !== brokerId) continue
-      records.push(
-        metadataRecord('PartitionChangeRecord', { partitionId, topicId: topic.id, leader: brokerId }),
-      )
-    }
+function registrationError(
+  request: Request,
+  registered: BrokerImage | undefined,
+  image: MetadataImage,
+  sessions: LiveSessions,
+): ErrorCode {
+  if (request.clusterId !== image.clusterId) return ErrorCode.INCONSISTENT_CLUSTER_ID
+  if (isMalformed(request)) return ErrorCode.INVALID_REGISTRATION
+  if (registered !== undefined && isDuplicate(request, registered, sessions)) {
+    return ErrorCode.DUPLICATE_BROKER_REGISTRATION
   }
-  return records
+  return request.features.some((feature) => !supports(feature, image.features.get(feature.name)))
+    ? ErrorCode.UNSUPPORTED_VERSION
+    : ErrorCode.NONE
+}
+
+function isMalformed({ brokerId, incarnationId, listeners, logDirs }: Request): boolean {
+  return (
+    brokerId < 0 ||
+    incarnationId === ZERO_UUID ||
+    listeners.length === 0 ||
+    new Set(listeners.map(({ name }) => name)).size < listeners.length ||
+    new Set(logDirs).size < logDirs.length
+  )
+}
+
+/**
+ * Is the process that is registered still running? Not when it is fenced or is shutting down, and not when the new one
+ * found in its data folder that it stopped cleanly in just this epoch (KIP-966).
+ */
+function isDuplicate(request: Request, registered: BrokerImage, sessions: LiveSessions): boolean {
+  return (
+    registered.incarnationId !== request.incarnationId &&
+    !registered.fenced &&
+    !registered.inControlledShutdown &&
+    request.previousBrokerEpoch !== registered.epoch &&
+    sessions.isAlive(registered.id, registered.epoch)
+  )
+}
+
+function supports(
+  { minSupportedVersion, maxSupportedVersion }: Request['features'][number],
+  level: number | undefined,
+): boolean {
+  return level === undefined || (level >= minSupportedVersion && level <= maxSupportedVersion)
 }

@@ -1,6 +1,6 @@
 /**
  * Which brokers get the replicas of new partitions. Leaders go round the circle of brokers; the followers of one broker's
- * partitions are spread over all others, and over as many racks as there are (KIP-36).
+ * partitions are spread over all others, and those of one partition evenly over the racks (KIP-36).
  */
 import { assert, type NodeId } from '@millrace/base'
 import { type BrokerImage, type BrokersImage, isAvailable } from '@millrace/metadata'
@@ -39,14 +39,23 @@ function replicasOf(circle: readonly BrokerImage[], turn: number, replicationFac
   const others = circle.length - 1
   const shift = Math.floor(turn / circle.length)
   const chosen = [circle[leaderIndex]!]
-  const passedOver: BrokerImage[] = []
-  for (let step = 0; step < others && chosen.length < replicationFactor; step++) {
-    const candidate = circle[(leaderIndex + 1 + ((shift + step) % others)) % circle.length]!
-    const rackTaken = candidate.rack !== null && chosen.some(({ rack }) => rack === candidate.rack)
-    ;(rackTaken ? passedOver : chosen).push(candidate)
+  const candidates = Array.from(
+    { length: others },
+    (_, step) => circle[(leaderIndex + 1 + ((shift + step) % others)) % circle.length]!,
+  )
+  // One of each rack, then a second of each, and so on.
+  for (let perRack = 1; chosen.length < replicationFactor; perRack++) {
+    for (const candidate of candidates) {
+      if (chosen.length === replicationFactor) break
+      if (!chosen.includes(candidate) && inRack(chosen, candidate.rack) < perRack) chosen.push(candidate)
+    }
   }
-  chosen.push(...passedOver.slice(0, replicationFactor - chosen.length))
   return chosen.map(({ id }) => id)
+}
+
+/** How many of the brokers are in the rack; a broker without one shares it with nobody. */
+function inRack(brokers: readonly BrokerImage[], rack: string | null): number {
+  return rack === null ? 0 : brokers.filter((broker) => broker.rack === rack).length
 }
 
 /** Neighbours in different racks as far as possible: first of each rack, second of each rack, and so on. */

@@ -107,6 +107,23 @@ test('a resource with one bad change is left as it was, with the reason', () => 
   }
 })
 
+test('no value grows beyond 32,767, not by appending either, and one request sets at most 1 MiB', () => {
+  const cluster = clusterWithTopic()
+  const key = 'leader.replication.throttled.replicas'
+  const list = (prefix: string) => Array.from({ length: 1500 }, (_, index) => `${prefix}${index}:1`).join(',')
+  expect(alter(cluster, [ofTopic('t', [key, APPEND, list('10')])])[0]!.errorCode).toBe(0)
+  expect(alter(cluster, [ofTopic('t', [key, APPEND, list('20')])])[0]!.errorCode).toBe(0)
+  const before = cluster.image
+  const [grown] = alter(cluster, [ofTopic('t', [key, APPEND, list('30')])])
+  expect(grown).toMatchObject({ errorCode: ErrorCode.INVALID_REQUEST })
+  expect(grown!.errorMessage).toContain('at most 32767')
+  const much = Array.from({ length: 40 }, (_, index) => ofTopic(`t${index}`, [key, SET, '*'.repeat(30_000)]))
+  for (const { errorCode } of alter(cluster, [...much, ofTopic('t', ['retention.ms', SET, '5'])])) {
+    expect(errorCode).toBe(ErrorCode.POLICY_VIOLATION)
+  }
+  expect(cluster.image).toBe(before)
+})
+
 test('a resource named twice is refused each time, and the others change', () => {
   const cluster = clusterWithTopic()
   const set = ofTopic('t', ['retention.ms', SET, '5'])

@@ -73,7 +73,7 @@ describe('each topic of a request is refused on its own', () => {
       'more replicas than brokers',
       topic('t', { replicationFactor: 4 }),
       ErrorCode.INVALID_REPLICATION_FACTOR,
-      'only 3 broker(s)',
+      'only 3 broker(s) are live, 3 registered. Start more brokers',
     ],
     [
       'an unknown key',
@@ -195,7 +195,9 @@ test('a manual assignment is taken as it is, led by its first broker that is ali
 test('without a live broker nothing is placed, and the message says so', () => {
   const [result] = create(new TestCluster([{ id: 1, fenced: true }]), topic('t'))
   expect(result).toMatchObject({ errorCode: ErrorCode.INVALID_REPLICATION_FACTOR })
-  expect(result!.errorMessage).toContain('only 0 broker(s) are available')
+  expect(result!.errorMessage).toContain(
+    'only 0 broker(s) are live, 1 registered. Start the brokers that are down',
+  )
 })
 
 test('a request for too much at once is refused before anything is made of it', () => {
@@ -208,6 +210,38 @@ test('a request for too much at once is refused before anything is made of it', 
   const many = createTopics(Array.from({ length: 20_000 }, (_, index) => topic(`t${index}`)))
   expect(topicIdsNeeded(many, cluster.config)).toBe(10_000)
   expect(cluster.run(handleCreateTopics, many).topics.every(({ errorCode }) => errorCode !== 0)).toBe(true)
+})
+
+test('topics that leave the number of partitions to the cluster count with its default', () => {
+  const cluster = new TestCluster(1)
+  cluster.config = { ...cluster.config, defaultPartitions: 4, partitionsPerRequestMax: 7 }
+  const [first] = create(cluster, topic('a'), topic('b'))
+  expect(first).toMatchObject({ errorCode: ErrorCode.POLICY_VIOLATION })
+  expect(first!.errorMessage).toContain('would create 8 partitions, and at most 7')
+  expect(create(cluster, topic('a'))[0]).toMatchObject({ errorCode: 0 })
+})
+
+test('a value longer than 32,767 is refused, and so is more than 1 MiB of configuration in one request', () => {
+  const cluster = new TestCluster(1)
+  const key = 'leader.replication.throttled.replicas'
+  const configured = (name: string, length: number) =>
+    topic(name, { configs: [{ name: key, value: '*'.repeat(length) }] })
+  const [long, fits] = create(cluster, configured('long', 32_768), topic('fits'))
+  expect(long).toMatchObject({ errorCode: ErrorCode.INVALID_REQUEST })
+  expect(long!.errorMessage).toContain(`${key} would be 32768 characters long`)
+  expect(fits).toMatchObject({ errorCode: 0 })
+  const much = Array.from({ length: 40 }, (_, index) => configured(`t${index}`, 32_000))
+  const refused = create(cluster, ...much)
+  expect(new Set(refused.map(({ errorCode }) => errorCode))).toEqual(new Set([ErrorCode.POLICY_VIOLATION]))
+  expect(refused[0]!.errorMessage).toContain('Set fewer keys per request')
+})
+
+test('the longest legal name is taken, and one that is longer is refused without being repeated', () => {
+  const cluster = new TestCluster(1)
+  const [longest, longer] = create(cluster, topic('x'.repeat(249)), topic('y'.repeat(30_000)))
+  expect(longest).toMatchObject({ errorCode: 0 })
+  expect(longer).toMatchObject({ errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION })
+  expect(longer!.errorMessage!.length).toBeLessThan(200)
 })
 
 test('whatever is asked for, every name is answered once and the records can be applied', () => {

@@ -60,7 +60,7 @@ test('the followers of one broker are spread over all others', () => {
   expect(new Set(followersOf1)).toEqual(new Set([2, 3, 4]))
 })
 
-test('replicas take different racks as long as there are any left', () => {
+test('replicas take different racks as long as there are any left, and are even over racks that can take more', () => {
   fc.assert(
     fc.property(
       fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 8 }),
@@ -72,6 +72,10 @@ test('replicas take different racks as long as there are any left', () => {
         const rackOf = new Map(all.map(({ id, rack }) => [id, rack]))
         for (const replicas of placeReplicas(all, { partitions: 10, replicationFactor, start })) {
           const used = new Set(replicas.map((id) => rackOf.get(id)))
+          const inUse = (rack: string) => replicas.filter((id) => rackOf.get(id) === rack).length
+          const most = Math.max(...racks.map(inUse))
+          const spare = racks.filter((rack) => inUse(rack) < racks.filter((other) => other === rack).length)
+          for (const rack of spare) expect(inUse(rack)).toBeGreaterThanOrEqual(most - 1)
           expect(used.size).toBe(Math.min(replicationFactor, new Set(racks).size))
           expect(new Set(replicas).size).toBe(replicationFactor)
         }

@@ -37,7 +37,8 @@ export {
   isAvailable,
 } from './image/brokers-image.ts'
 export { ALL_BROKERS, type ConfigEntries, ConfigResourceType } from './image/configs-image.ts'
+export { imageDifferenceRecords } from './image/image-difference.ts'
 export { imageRecords } from './image/image-records.ts'
 export { type ImagePosition, MetadataImage } from './image/metadata-image.ts'
-export type { PartitionImage, TopicImage } from './image/topics-image.ts'
+export type { LocatedPartition, PartitionImage, TopicImage } from './image/topics-image.ts'
 export { collisionKey, invalidTopicName, isInternalTopic } from './topic-name.ts'

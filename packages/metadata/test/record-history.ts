@@ -5,8 +5,12 @@ import fc from 'fast-check'
 
 type Step =
   | { readonly kind: 'create'; readonly name: number; readonly partitions: number }
-  | { readonly kind: 'remove' | 'change' | 'config'; readonly pick: number; readonly value: number }
-  | { readonly kind: 'register' | 'fence'; readonly broker: number }
+  | { readonly kind: 'remove' | 'change' | 'config' | 'grow'; readonly pick: number; readonly value: number }
+  | { readonly kind: BrokerStep; readonly broker: number }
+  | { readonly kind: 'feature' | 'brokerConfig'; readonly value: number }
+type BrokerStep = (typeof brokerSteps)[number]
+
+const brokerSteps = ['register', 'fence', 'unfence', 'shutDown', 'unregister'] as const
 
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
@@ -17,16 +21,20 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     {
       weight: 6,
       arbitrary: fc.record({
-        kind: fc.constantFrom('remove' as const, 'change' as const, 'config' as const),
+        kind: fc.constantFrom('remove' as const, 'change' as const, 'config' as const, 'grow' as const),
         pick: fc.nat(100),
         value: fc.nat(3),
       }),
     },
     {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constantFrom(...brokerSteps), broker: fc.nat(2) }),
+    },
+    {
       weight: 1,
       arbitrary: fc.record({
-        kind: fc.constantFrom('register' as const, 'fence' as const),
-        broker: fc.nat(2),
+        kind: fc.constantFrom('feature' as const, 'brokerConfig' as const),
+        value: fc.nat(2),
       }),
     },
   ),
@@ -55,13 +63,22 @@ export const recordHistory: fc.Arbitrary<MetadataRecord[]> = steps.map((all) => 
         brokerEpochs.set(step.broker, records.length)
         records.push(testBroker(step.broker, { brokerEpoch: records.length }))
         break
-      case 'fence': {
+      case 'fence':
+      case 'unfence':
+      case 'shutDown':
+      case 'unregister': {
         const brokerEpoch = brokerEpochs.get(step.broker)
         if (brokerEpoch === undefined) break
-        const brokerId = step.broker as NodeId
-        records.push(metadataRecord('BrokerRegistrationChangeRecord', { brokerId, brokerEpoch, fenced: 1 }))
+        if (step.kind === 'unregister') brokerEpochs.delete(step.broker)
+        records.push(registeredBroker(step.kind, step.broker as NodeId, brokerEpoch))
         break
       }
+      case 'feature':
+        records.push(metadataRecord('FeatureLevelRecord', { name: 'f', featureLevel: step.value }))
+        break
+      case 'brokerConfig':
+        records.push(config(4, step.value === 0 ? '' : '1', step.value === 2 ? null : '3'))
+        break
       default: {
         const [name, topic] = [...topics][step.pick % Math.max(1, topics.size)] ?? []
         if (name !== undefined && topic !== undefined) records.push(...existing(step, name, topic, topics))
@@ -71,8 +88,30 @@ export const recordHistory: fc.Arbitrary<MetadataRecord[]> = steps.map((all) => 
   return records
 })
 
+function registeredBroker(
+  kind: Exclude<BrokerStep, 'register'>,
+  brokerId: NodeId,
+  brokerEpoch: number,
+): MetadataRecord {
+  const broker = { brokerId, brokerEpoch }
+  switch (kind) {
+    case 'fence':
+      return metadataRecord('BrokerRegistrationChangeRecord', { ...broker, fenced: 1 })
+    case 'unfence':
+      return metadataRecord('BrokerRegistrationChangeRecord', { ...broker, fenced: -1 })
+    case 'shutDown':
+      return metadataRecord('BrokerRegistrationChangeRecord', { ...broker, inControlledShutdown: 1 })
+    case 'unregister':
+      return metadataRecord('UnregisterBrokerRecord', broker)
+  }
+}
+
+function config(resourceType: number, resourceName: string, value: string | null): MetadataRecord {
+  return metadataRecord('ConfigRecord', { resourceType, resourceName, name: 'retention.ms', value })
+}
+
 function existing(
-  step: { readonly kind: 'remove' | 'change' | 'config'; readonly value: number },
+  step: { readonly kind: 'remove' | 'change' | 'config' | 'grow'; readonly value: number },
   name: string,
   topic: { id: Uuid; partitions: number },
   topics: Map<string, unknown>,
@@ -92,14 +131,9 @@ function existing(
         }),
       ]
     case 'config':
-      return [
-        metadataRecord('ConfigRecord', {
-          resourceType: 2,
-          resourceName: name,
-          name: 'retention.ms',
-          value: step.value === 0 ? null : String(step.value),
-        }),
-      ]
+      return [config(2, name, step.value === 0 ? null : String(step.value))]
+    case 'grow':
+      return [testPartition(topicId, topic.partitions++)]
   }
 }
 

@@ -16,6 +16,7 @@ export class MetadataDelta {
   readonly topics: TopicsDelta
   readonly configs: ConfigsDelta
   readonly brokers: BrokersDelta
+  /** Level after the delta; 0: the feature is gone (KIP-584). */
   readonly #features = new Map<string, number>()
 
   constructor(base: MetadataImage) {
@@ -30,7 +31,7 @@ export class MetadataDelta {
     return topics.isEmpty && configs.isEmpty && brokers.isEmpty && this.#features.size === 0
   }
 
-  /** Features whose level changed. */
+  /** Features whose level changed; 0: gone. */
   get features(): ReadonlyMap<string, number> {
     return this.#features
   }
@@ -70,11 +71,17 @@ export class MetadataDelta {
   apply(position: ImagePosition): MetadataImage {
     return this.base.with({
       position,
-      features:
-        this.#features.size === 0 ? this.base.features : new Map([...this.base.features, ...this.#features]),
+      features: this.#appliedFeatures(),
       brokers: this.brokers.apply(),
       topics: this.topics.apply(),
       configs: this.configs.apply(),
     })
+  }
+
+  #appliedFeatures(): ReadonlyMap<string, number> {
+    if (this.#features.size === 0) return this.base.features
+    const features = new Map([...this.base.features, ...this.#features])
+    for (const [name, level] of this.#features) if (level === 0) features.delete(name)
+    return features
   }
 }

@@ -7,6 +7,7 @@
 import { assert, type LeaderEpoch, type Uuid } from '@millrace/base'
 import { type MetadataRecordOf, NO_LEADER_CHANGE } from '@millrace/protocol'
 import { type PartitionImage, type TopicImage, TopicsImage } from '../image/topics-image.ts'
+import type { IsrChange } from '../image/isr-index.ts'
 import type { PersistentMapEditor } from '../image/persistent-map.ts'
 import { collisionKey } from '../topic-name.ts'
 
@@ -142,7 +143,21 @@ export class TopicsDelta {
       byId.set(id, topic)
       if (before === null) addCollision(collisions, name)
     }
-    return new TopicsImage(byName.done(), byId.done(), collisions.done())
+    const isrIndex = maps.isrIndex?.changed(this.#isrChanges()) ?? null
+    return new TopicsImage(byName.done(), byId.done(), collisions.done(), isrIndex)
+  }
+
+  *#isrChanges(): IterableIterator<IsrChange> {
+    for (const { id: topicId, partitions } of this.#deleted.values()) {
+      for (const [partitionId, before] of partitions.entries()) {
+        yield { topicId, partitionId, before, after: undefined }
+      }
+    }
+    for (const { id: topicId, before: topic, partitions } of this.#changed.values()) {
+      for (const [partitionId, after] of partitions) {
+        yield { topicId, partitionId, before: topic?.partitions[partitionId], after }
+      }
+    }
   }
 
   #isTaken(name: string): boolean {

@@ -9,17 +9,20 @@ export interface BrokerEndpoint {
   readonly securityProtocol: number
 }
 
+/** Levels of a feature that the software of a broker can run with. */
+export interface BrokerFeature {
+  readonly name: string
+  readonly minSupportedVersion: number
+  readonly maxSupportedVersion: number
+}
+
 export interface BrokerImage {
   readonly id: NodeId
   /** Offset of the registration; a request with an older one comes from a process that is gone. */
   readonly epoch: number
   readonly incarnationId: Uuid
   readonly endpoints: readonly BrokerEndpoint[]
-  readonly features: readonly {
-    readonly name: string
-    readonly minSupportedVersion: number
-    readonly maxSupportedVersion: number
-  }[]
+  readonly features: readonly BrokerFeature[]
   readonly rack: string | null
   /** A fenced broker leads nothing, joins no ISR, and is not shown to clients. */
   readonly fenced: boolean

@@ -3,6 +3,7 @@
  * gets that starts late.
  */
 import { metadataRecord, type MetadataRecord } from '@millrace/protocol'
+import type { BrokerImage } from './brokers-image.ts'
 import type { MetadataImage } from './metadata-image.ts'
 import type { PartitionImage, TopicImage } from './topics-image.ts'
 
@@ -11,19 +12,7 @@ export function* imageRecords(image: MetadataImage): IterableIterator<MetadataRe
   for (const [name, featureLevel] of image.features) {
     yield metadataRecord('FeatureLevelRecord', { name, featureLevel })
   }
-  for (const broker of image.brokers.values()) {
-    yield metadataRecord('RegisterBrokerRecord', {
-      brokerId: broker.id,
-      brokerEpoch: broker.epoch,
-      incarnationId: broker.incarnationId,
-      endPoints: broker.endpoints,
-      features: broker.features,
-      rack: broker.rack,
-      fenced: broker.fenced,
-      inControlledShutdown: broker.inControlledShutdown,
-      logDirs: broker.logDirs,
-    })
-  }
+  for (const broker of image.brokers.values()) yield brokerRecord(broker)
   for (const topic of image.topics.values()) yield* topicRecords(topic)
   for (const { type, name, entries } of image.configs.resources()) {
     for (const [key, value] of entries) {
@@ -32,14 +21,34 @@ export function* imageRecords(image: MetadataImage): IterableIterator<MetadataRe
   }
 }
 
-function* topicRecords(topic: TopicImage): IterableIterator<MetadataRecord> {
+/** A registration as it stands, whatever it has been through. */
+export function brokerRecord(broker: BrokerImage): MetadataRecord {
+  return metadataRecord('RegisterBrokerRecord', {
+    brokerId: broker.id,
+    brokerEpoch: broker.epoch,
+    incarnationId: broker.incarnationId,
+    endPoints: broker.endpoints,
+    features: broker.features,
+    rack: broker.rack,
+    fenced: broker.fenced,
+    inControlledShutdown: broker.inControlledShutdown,
+    logDirs: broker.logDirs,
+  })
+}
+
+export function* topicRecords(topic: TopicImage): IterableIterator<MetadataRecord> {
   yield metadataRecord('TopicRecord', { name: topic.name, topicId: topic.id })
   for (const [partitionId, partition] of topic.partitions.entries()) {
     yield partitionRecord(topic, partitionId, partition)
   }
 }
 
-function partitionRecord(topic: TopicImage, partitionId: number, partition: PartitionImage): MetadataRecord {
+/** A partition as it stands; replaces what a replica knew of it. */
+export function partitionRecord(
+  topic: TopicImage,
+  partitionId: number,
+  partition: PartitionImage,
+): MetadataRecord {
   const { eligibleLeaderReplicas, lastKnownElr } = partition
   return metadataRecord('PartitionRecord', {
     partitionId,

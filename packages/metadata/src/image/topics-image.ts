@@ -4,6 +4,7 @@
  * Invariants: `byName` and `byId` hold the same topics; the partitions of a topic are numbered from 0 without gaps.
  */
 import type { LeaderEpoch, NodeId, Uuid } from '@millrace/base'
+import { IsrIndex } from './isr-index.ts'
 import { PersistentMap } from './persistent-map.ts'
 
 export interface PartitionImage {
@@ -33,6 +34,13 @@ export interface TopicImage {
   readonly partitions: readonly PartitionImage[]
 }
 
+/** A partition with where it belongs. */
+export interface LocatedPartition {
+  readonly topic: TopicImage
+  readonly partitionId: number
+  readonly partition: PartitionImage
+}
+
 export class TopicsImage {
   static readonly EMPTY = new TopicsImage(PersistentMap.empty(), PersistentMap.empty(), PersistentMap.empty())
 
@@ -40,15 +48,19 @@ export class TopicsImage {
   readonly #byId: PersistentMap<TopicImage>
   /** Names by `collisionKey`, for those that have one. */
   readonly #collisions: PersistentMap<readonly string[]>
+  /** Made when it is first asked for, then carried on from image to image: only controllers pay for it. */
+  #isrIndex: IsrIndex | null
 
   constructor(
     byName: PersistentMap<TopicImage>,
     byId: PersistentMap<TopicImage>,
     collisions: PersistentMap<readonly string[]>,
+    isrIndex: IsrIndex | null = null,
   ) {
     this.#byName = byName
     this.#byId = byId
     this.#collisions = collisions
+    this.#isrIndex = isrIndex
   }
 
   get size(): number {
@@ -77,12 +89,33 @@ export class TopicsImage {
     return this.#collisions.get(key) ?? []
   }
 
-  /** For the delta, which replays into the three maps. */
+  /**
+   * The partitions whose ISR the broker is in, which are all it leads and some more; in no particular order. Costs as
+   * much as there are of them, but for the first time that any image of this line is asked.
+   */
+  *inSyncPartitions(broker: NodeId): IterableIterator<LocatedPartition> {
+    this.#isrIndex ??= IsrIndex.of(this.values())
+    for (const [topicId, partitionIds] of this.#isrIndex.entries(broker)) {
+      const topic = this.#byId.get(topicId)!
+      for (const partitionId of partitionIds) {
+        yield { topic, partitionId, partition: topic.partitions[partitionId]! }
+      }
+    }
+  }
+
+  /** For the delta, which replays into them. */
   maps(): {
     readonly byName: PersistentMap<TopicImage>
     readonly byId: PersistentMap<TopicImage>
     readonly collisions: PersistentMap<readonly string[]>
+    /** Null: nobody has asked for it yet. */
+    readonly isrIndex: IsrIndex | null
   } {
-    return { byName: this.#byName, byId: this.#byId, collisions: this.#collisions }
+    return {
+      byName: this.#byName,
+      byId: this.#byId,
+      collisions: this.#collisions,
+      isrIndex: this.#isrIndex,
+    }
   }
 }

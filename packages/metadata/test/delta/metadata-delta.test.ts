@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { MetadataDelta } from '../../src/delta/metadata-delta.ts'
 import { MetadataImage } from '../../src/image/metadata-image.ts'
 import { collisionKey } from '../../src/topic-name.ts'
+import { contentOf } from '../image-content.ts'
 import { recordHistory, testBroker, testPartition, testUuid } from '../record-history.ts'
 
 const empty = MetadataImage.empty('cluster')
@@ -97,6 +98,33 @@ test('brokers register, are fenced under their epoch, and leave', () => {
   expect(apply(unfenced, metadataRecord('UnregisterBrokerRecord', change)).brokers.size).toBe(0)
 })
 
+test('a partition that is written as a whole replaces what was known of it', () => {
+  const image = apply(empty, ...flights)
+  const changed = apply(image, testPartition(id, 1, 3))
+  expect(changed.partition('flights', 1)).toMatchObject({ leader: 3, isr: [3], replicas: [3] })
+  expect(changed.partition('flights', 0)).toBe(image.partition('flights', 0))
+  expect(image.partition('flights', 1)).toMatchObject({ leader: 1 })
+})
+
+test('a broker that registers again replaces its registration, shutdown and fencing included', () => {
+  const brokerId = 1 as NodeId
+  const before = apply(
+    empty,
+    testBroker(1, { brokerEpoch: 4 }),
+    metadataRecord('BrokerRegistrationChangeRecord', { brokerId, brokerEpoch: 4, inControlledShutdown: 1 }),
+    metadataRecord('BrokerRegistrationChangeRecord', { brokerId, brokerEpoch: 4, fenced: 1 }),
+  )
+  expect(before.brokers.get(brokerId)).toMatchObject({ epoch: 4, fenced: true, inControlledShutdown: true })
+  const after = apply(before, testBroker(1, { brokerEpoch: 9 }))
+  expect(after.brokers.get(brokerId)).toMatchObject({ epoch: 9, fenced: false, inControlledShutdown: false })
+})
+
+test('level 0 takes a feature away (KIP-584)', () => {
+  const level = (featureLevel: number) => metadataRecord('FeatureLevelRecord', { name: 'f', featureLevel })
+  expect([...apply(empty, level(2)).features]).toEqual([['f', 2]])
+  expect(apply(apply(empty, level(2)), level(0)).features.size).toBe(0)
+})
+
 test('records that contradict the image stop instead of being applied', () => {
   const image = apply(empty, ...flights, testBroker(1, { brokerEpoch: 4 }))
   const unknown = testUuid(99)
@@ -169,17 +197,3 @@ test('names that collide are found as long as their topic lives', () => {
     }),
   )
 })
-
-/** Everything in an image, in an order that does not depend on its history. */
-function contentOf(image: MetadataImage): unknown {
-  const byKey = (a: readonly unknown[], b: readonly unknown[]) => (String(a[0]) < String(b[0]) ? -1 : 1)
-  return {
-    position: image.position,
-    features: [...image.features].toSorted(byKey),
-    brokers: [...image.brokers].toSorted(byKey),
-    topics: [...image.topics.values()].map((topic) => [topic.name, topic]).toSorted(byKey),
-    configs: [...image.configs.resources()]
-      .map(({ type, name, entries }) => [`${type}:${name}`, [...entries].toSorted(byKey)])
-      .toSorted(byKey),
-  }
-}
