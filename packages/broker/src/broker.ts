@@ -3,38 +3,48 @@ import type { Endpoint, Env } from '@millrace/base'
 import type { LogDirectory } from '@millrace/storage'
 import type { BrokerConfig } from './config.ts'
 import type { ControllerChannel } from './controller-channel.ts'
+import { BrokerStoppedError } from './lifecycle/broker-registration-error.ts'
+import type { BrokerIdentity } from './lifecycle/broker-lifecycle.ts'
 import type { MetadataPublisher } from './metadata-publisher.ts'
 import { PooledJobs } from './node/pooled-jobs.ts'
+import type { QuorumView } from './quorum-view.ts'
 import type { ShardLauncher } from './supervisor/shard-launcher.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
 
 export interface BrokerConnections {
   readonly metadata: MetadataPublisher
-  readonly controller: ControllerChannel
+  readonly quorum: QuorumView
+  /** The controller of this process, asked directly while it is the active one; null in a process without one. */
+  readonly localController: ControllerChannel | null
   /** The data folder, open; the broker closes it when it stops. */
   readonly directory: LogDirectory
+  readonly identity: BrokerIdentity
 }
 
 export interface Broker {
   /**
-   * Recovers the partitions, then listens. @returns where
-   * @throws NetError when it can't listen, DiskError
+   * Registers with the controller, recovers the partitions, listens, and takes up its leaderships. Waits for a controller
+   * for as long as there is none. @returns where it listens
+   * @throws NetError when it can't listen, DiskError, BrokerRegistrationError, BrokerStoppedError when `stop` comes first
    */
   start(): Promise<Endpoint>
-  /** Drains connections, flushes, and leaves the data folder with its clean mark. */
+  /** Hands leaderships over, drains connections, flushes, and leaves the data folder with its clean mark. */
   stop(): Promise<void>
 }
 
 export function createBroker(env: Env, config: BrokerConfig, connections: BrokerConnections): Broker {
   const jobs = new PooledJobs({ threads: config.jobThreads, log: env.log })
   let supervisor: Supervisor | null = null
+  let stopped = false
   return {
     async start() {
       const launcher = await shardLauncher(env, config, jobs)
+      if (stopped) throw new BrokerStoppedError()
       supervisor = new Supervisor({ env, config, launcher, ...connections })
       return supervisor.start()
     },
     async stop() {
+      stopped = true
       await supervisor?.stop()
       await jobs.close()
     },

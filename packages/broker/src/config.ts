@@ -3,6 +3,7 @@
  * and environment variables are declared by the server, which fills this in; units stand last in the names.
  */
 import type { NodeId } from '@millrace/base'
+import type { ConfigTable } from '@millrace/metadata'
 import type { ServerLimits } from '@millrace/net'
 
 export interface ListenerConfig {
@@ -15,7 +16,8 @@ export interface ListenerConfig {
   readonly advertisedPort: number | null
 }
 
-export interface BrokerConfig {
+/** What each shard is told: cloneable, so that it reaches other threads. */
+export interface ShardConfig {
   readonly nodeId: NodeId
   readonly clusterId: string
   readonly rack: string | null
@@ -52,4 +54,19 @@ export interface BrokerConfig {
 
   /** What was set in this broker's file, flags and environment, as text by broker key: the defaults of its topics. */
   readonly staticEntries: ReadonlyMap<string, string>
+}
+
+export interface BrokerConfig extends ShardConfig {
+  /** Every key that a broker has, for DescribeConfigs. */
+  readonly brokerKeys: ConfigTable
+  /** How often the controller hears of this broker (`broker.heartbeat.interval.ms`). */
+  readonly heartbeatIntervalMs: number
+  /** After so long without a heartbeat the controller takes a broker for dead (`broker.session.timeout.ms`). */
+  readonly sessionTimeoutMs: number
+  /** How long a stop waits for the controller to take leaderships away. */
+  readonly controlledShutdownTimeoutMs: number
+  /** Most time that a request for the controller waits for one, and for its answer, whatever the client asks for. */
+  readonly controllerRequestTimeoutMs: number
+  /** Pause before a controller that could not be reached is tried again; doubles up to the maximum. */
+  readonly controllerRetryBackoffMs: { readonly first: number; readonly max: number }
 }

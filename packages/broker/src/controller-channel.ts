@@ -4,26 +4,33 @@
  */
 import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
 
-/** The requests a broker passes on unchanged. */
-export type ControllerApi =
+/** The requests of clients that a broker passes on unchanged. */
+export type ForwardedApi =
   | 'CreateTopics'
   | 'DeleteTopics'
   | 'CreatePartitions'
-  | 'DescribeConfigs'
   | 'IncrementalAlterConfigs'
+  | 'DescribeQuorum'
+  | 'UnregisterBroker'
+  | 'AddRaftVoter'
+  | 'RemoveRaftVoter'
+
+/** Everything that a broker asks the controller. */
+export type ControllerApi = ForwardedApi | 'BrokerRegistration' | 'BrokerHeartbeat'
 
 export interface ControllerRequestContext {
   readonly clientId: string | null
   readonly apiVersion: number
 }
 
-export interface ControllerChannel {
+export interface ControllerChannel<Api extends ControllerApi = ControllerApi> {
   /**
    * Resolves once the change is committed and the metadata publisher has told its listeners, so that a broker that
-   * then waits for its own shards answers with every one of them up to date. Rejects only when no controller can be
-   * reached; refusals are error codes in the response.
+   * then waits for its own shards answers with every one of them up to date. Refusals are error codes in the response.
+   * NOT_CONTROLLER says that nothing of the request was, or will be, carried out: it is sent again. A controller that
+   * lost its office before it knew the outcome answers REQUEST_TIMED_OUT instead.
    */
-  request<N extends ControllerApi>(
+  request<N extends Api>(
     api: N,
     request: RequestOf<N>,
     context: ControllerRequestContext,

@@ -1,6 +1,6 @@
 /**
- * Where a broker's supervisor learns of committed metadata. The process that has a metadata log implements it; tests
- * publish by hand.
+ * Where a broker's supervisor learns of committed metadata. The process that has a replica of the metadata log
+ * implements it; tests publish by hand.
  */
 import type { MetadataImage, MetadataRecord } from '@millrace/metadata'
 
@@ -13,6 +13,10 @@ export interface MetadataUpdate {
 export interface MetadataPublisher {
   /** What is committed now. */
   current(): { readonly image: MetadataImage }
-  /** Tells of every later commit, in order, each exactly once. @returns a function that ends the subscription */
-  subscribe(listener: (update: MetadataUpdate) => void): () => void
+  /**
+   * Tells of every later commit, in order, each exactly once.
+   * @param listener may return a promise of having applied the update: this replica reports it as applied then
+   * @returns a function that ends the subscription
+   */
+  subscribe(listener: (update: MetadataUpdate) => void | Promise<void>): () => void
 }

@@ -34,6 +34,7 @@ export const partitionedProduce: PartitionedApi<
       ({ name, topicId }) => `${name} ${topicId}`,
       (a, b) => ({ ...a, partitionResponses: [...a.partitionResponses, ...b.partitionResponses] }),
     ),
+    nodeEndpoints: distinctNodes(answers.flatMap(({ nodeEndpoints }) => nodeEndpoints ?? [])),
   }),
   failed: (request, errorCode) => ({
     responses: request.topicData.map(({ name, topicId, partitionData }) => ({
@@ -67,6 +68,7 @@ export const partitionedFetch: PartitionedApi<'Fetch', FetchTopic, FetchTopic['p
       ({ topic, topicId }) => `${topic} ${topicId}`,
       joinPartitions,
     ),
+    nodeEndpoints: distinctNodes(answers.flatMap(({ nodeEndpoints }) => nodeEndpoints ?? [])),
   }),
   failed: (request, errorCode) => ({
     responses: request.topics.map(({ topic, topicId, partitions }) => ({
@@ -181,6 +183,10 @@ function joined<T>(topics: readonly T[], key: (topic: T) => string, join: (a: T,
     byKey.set(key(topic), earlier === undefined ? topic : join(earlier, topic))
   }
   return [...byKey.values()]
+}
+
+function distinctNodes<T extends { readonly nodeId: number }>(nodes: readonly T[]): T[] {
+  return [...new Map(nodes.map((node) => [node.nodeId, node])).values()]
 }
 
 function joinPartitions<P, T extends { readonly partitions: readonly P[] }>(a: T, b: T): T {

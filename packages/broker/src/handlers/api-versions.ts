@@ -6,7 +6,7 @@ import type { RequestContext } from '@millrace/net'
 import { NATIVE_CLIENT_NAME, NATIVE_WIRE_VERSION, advertisedVersions } from '@millrace/protocol'
 import type { Handler } from '@millrace/protocol'
 
-const API_KEYS = advertisedVersions()
+const API_KEYS = advertisedVersions('broker')
 
 export const handleApiVersions: Handler<'ApiVersions', RequestContext> = ({ clientSoftwareName }) => ({
   apiKeys: API_KEYS,

@@ -9,8 +9,10 @@ import { ErrorCode } from '@millrace/protocol'
 import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
 import type { Partition } from '../partition/partition.ts'
 import { ledPartition } from '../topics/topic-table.ts'
+import type { BrokerAddress, ClusterView } from '../shard/cluster-view.ts'
 import type { TopicEntry, TopicTable } from '../topics/topic-table.ts'
 import { leaderEpochError } from './leader-epoch-check.ts'
+import { LeaderHints } from './leader-hints.ts'
 
 type FetchRequest = RequestOf<'Fetch'>
 type PartitionRequest = FetchRequest['topics'][number]['partitions'][number]
@@ -19,6 +21,7 @@ type PartitionResponse = TopicResponse['partitions'][number]
 
 export interface FetchReadSurroundings {
   readonly topics: TopicTable
+  readonly cluster: ClusterView
   readonly pool: BufferPool
   /** Upper bound of the records in one response, whatever the client asks for. */
   readonly fetchResponseBytesMax: number
@@ -41,6 +44,7 @@ export class FetchRead {
   readonly #committedOnly: boolean
   readonly #isReplica: boolean
   readonly #reads: { release(): void }[] = []
+  #hints: LeaderHints | null = null
   #bytesLeft: number
 
   constructor(request: FetchRequest, rotation: number, surroundings: FetchReadSurroundings) {
@@ -50,6 +54,11 @@ export class FetchRead {
     this.#bytesLeft = Math.min(request.maxBytes, surroundings.fetchResponseBytesMax)
     this.mustAnswer = request.topics.length === 0
     this.responses = this.#readTopics(request.topics, rotation)
+  }
+
+  /** Addresses of leaders that partitions of the responses name. */
+  get nodeEndpoints(): BrokerAddress[] {
+    return this.#hints?.endpoints ?? []
   }
 
   /** Gives the memory of the records back. */
@@ -72,11 +81,8 @@ export class FetchRead {
       const entry = this.#surroundings.topics.find(topic, topicId)
       const unknown =
         topicId === ZERO_UUID ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.UNKNOWN_TOPIC_ID
-      responses[position] = {
-        topic,
-        topicId,
-        partitions: this.#readPartitions(entry, unknown, partitions, rotation),
-      }
+      const read = this.#readPartitions(entry, unknown, partitions, rotation)
+      responses[position] = { topic, topicId, partitions: read }
     }
     return responses
   }
@@ -93,12 +99,21 @@ export class FetchRead {
       const position = (first + step) % requested.length
       const request = requested[position]!
       const partition = topic === undefined ? unknownTopicError : ledPartition(topic, request.partition)
-      responses[position] =
+      const response =
         typeof partition === 'number'
           ? this.#failed(request, partition)
           : this.#readPartition(partition, request)
+      responses[position] =
+        response.errorCode === ErrorCode.NONE || topic === undefined
+          ? response
+          : this.#hinted(topic, response)
     }
     return responses
+  }
+
+  #hinted({ name, id }: TopicEntry, response: PartitionResponse): PartitionResponse {
+    this.#hints ??= new LeaderHints(this.#surroundings.cluster)
+    return { ...response, ...this.#hints.of(response.errorCode, name, id, response.partitionIndex) }
   }
 
   #readPartition(partition: Partition, request: PartitionRequest): PartitionResponse {

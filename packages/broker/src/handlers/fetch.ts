@@ -53,5 +53,5 @@ export function fetchHandler(surroundings: FetchSurroundings): Handler<'Fetch', 
 
 function sent(read: FetchRead, context: RequestContext): FetchResponse {
   if (read.bytes > 0) context.afterWritten(() => read.release())
-  return { responses: read.responses }
+  return { responses: read.responses, nodeEndpoints: read.nodeEndpoints }
 }

@@ -1,10 +1,11 @@
-/** The list of handlers: one per API, each in its own file. An API that is declared but missing here does not compile. */
+/** The list of handlers: one per API of brokers. An API that is declared for them but missing here does not compile. */
 import type { RequestContext } from '@millrace/net'
 import type { Handlers } from '@millrace/protocol'
 import { handleApiVersions } from './api-versions.ts'
 import { controllerHandler } from './controller-request.ts'
 import { deleteRecordsHandler } from './delete-records.ts'
 import { describeClusterHandler } from './describe-cluster.ts'
+import { describeConfigsHandler } from './describe-configs.ts'
 import { fetchHandler } from './fetch.ts'
 import { handleFindCoordinator } from './find-coordinator.ts'
 import { listOffsetsHandler } from './list-offsets.ts'
@@ -16,7 +17,8 @@ import { produceHandler } from './produce.ts'
 export type HandlerSurroundings = Parameters<typeof produceHandler>[0] &
   Parameters<typeof fetchHandler>[0] &
   Parameters<typeof metadataHandler>[0] &
-  Parameters<typeof describeClusterHandler>[0] & {
+  Parameters<typeof describeClusterHandler>[0] &
+  Parameters<typeof describeConfigsHandler>[0] & {
     readonly controller: Parameters<typeof controllerHandler>[1]
   }
 
@@ -33,10 +35,14 @@ export function localHandlers(surroundings: HandlerSurroundings): Handlers<Reque
     CreateTopics: controllerHandler('CreateTopics', controller),
     DeleteTopics: controllerHandler('DeleteTopics', controller),
     CreatePartitions: controllerHandler('CreatePartitions', controller),
-    DescribeConfigs: controllerHandler('DescribeConfigs', controller),
+    DescribeConfigs: describeConfigsHandler(surroundings),
     IncrementalAlterConfigs: controllerHandler('IncrementalAlterConfigs', controller),
     DeleteRecords: deleteRecordsHandler(surroundings),
     OffsetForLeaderEpoch: offsetForLeaderEpochHandler(surroundings),
     DescribeCluster: describeClusterHandler(surroundings),
+    DescribeQuorum: controllerHandler('DescribeQuorum', controller),
+    UnregisterBroker: controllerHandler('UnregisterBroker', controller),
+    AddRaftVoter: controllerHandler('AddRaftVoter', controller),
+    RemoveRaftVoter: controllerHandler('RemoveRaftVoter', controller),
   }
 }

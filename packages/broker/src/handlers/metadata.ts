@@ -4,7 +4,8 @@
  * - v0: an empty list of topics asks for all; from v1 on null does. v12: topics may be asked for by id.
  * - A missing topic is created when both broker and request allow it (v4+ says so; before, it is implied). The answer
  *   waits for its leader, a moment; LEADER_NOT_AVAILABLE, which every client retries, if that takes too long.
- * - The controller named is this broker, which passes on what only the controller can do.
+ * - The controller named is a broker, this one unless it is fenced: it passes on what only the controller can do.
+ * - A fenced broker answers, too, with what it last knew.
  */
 import { NO_NODE, ZERO_UUID } from '@millrace/base'
 import type { RequestContext } from '@millrace/net'
@@ -12,7 +13,7 @@ import { invalidTopicName, isInternalTopic } from '@millrace/metadata'
 import type { PartitionImage, TopicImage } from '@millrace/metadata'
 import { ErrorCode } from '@millrace/protocol'
 import type { Handler, RequestOf, ResponseInputOf } from '@millrace/protocol'
-import type { BrokerConfig } from '../config.ts'
+import type { ShardConfig } from '../config.ts'
 import type { ClusterView } from '../shard/cluster-view.ts'
 import type { TopicTable } from '../topics/topic-table.ts'
 import { ALL_CLUSTER_OPERATIONS, ALL_TOPIC_OPERATIONS } from './authorized-operations.ts'
@@ -25,7 +26,7 @@ type TopicResponse = MetadataResponse['topics'][number]
 type PartitionResponse = TopicResponse['partitions'][number]
 
 interface MetadataSurroundings {
-  readonly config: Pick<BrokerConfig, 'nodeId' | 'clusterId' | 'autoCreateTopics'>
+  readonly config: Pick<ShardConfig, 'clusterId' | 'autoCreateTopics'>
   readonly cluster: ClusterView
   readonly topics: TopicTable
   readonly topicCreation: TopicCreation
@@ -34,15 +35,18 @@ interface MetadataSurroundings {
 export function metadataHandler(surroundings: MetadataSurroundings): Handler<'Metadata', RequestContext> {
   const { config, cluster, topicCreation } = surroundings
   return (request, context) => {
-    const answer = (refused: ReadonlyMap<string, number>): MetadataResponse => ({
-      brokers: cluster.brokers(context.connection.local),
-      clusterId: config.clusterId,
-      controllerId: config.nodeId,
-      topics: new TopicAnswers(surroundings, request, context.apiVersion, refused).all(),
-      ...(request.includeClusterAuthorizedOperations && {
-        clusterAuthorizedOperations: ALL_CLUSTER_OPERATIONS,
-      }),
-    })
+    const answer = (refused: ReadonlyMap<string, number>): MetadataResponse => {
+      const brokers = cluster.brokers(context.connection.local)
+      return {
+        brokers,
+        clusterId: config.clusterId,
+        controllerId: cluster.controllerId(brokers),
+        topics: new TopicAnswers(surroundings, request, context.apiVersion, refused).all(),
+        ...(request.includeClusterAuthorizedOperations && {
+          clusterAuthorizedOperations: ALL_CLUSTER_OPERATIONS,
+        }),
+      }
+    }
     const missing =
       config.autoCreateTopics && request.allowAutoTopicCreation ? creatable(request, cluster) : []
     if (missing.length === 0) return answer(NOTHING_REFUSED)

@@ -17,18 +17,22 @@ import { Append } from '../partition/append.ts'
 import type { RequiredAcks } from '../partition/append.ts'
 import type { Partition } from '../partition/partition.ts'
 import { ledPartition } from '../topics/topic-table.ts'
+import type { ClusterView } from '../shard/cluster-view.ts'
 import type { TopicTable } from '../topics/topic-table.ts'
+import { LeaderHints } from './leader-hints.ts'
 
 type ProduceResponse = ResponseInputOf<'Produce'>
 type PartitionResponse = ProduceResponse['responses'][number]['partitionResponses'][number]
 
 interface ProduceSurroundings {
   readonly topics: TopicTable
+  readonly cluster: ClusterView
   readonly deadlines: Deadlines
 }
 
 export function produceHandler({
   topics,
+  cluster,
   deadlines,
 }: ProduceSurroundings): Handler<'Produce', RequestContext> {
   const view = new RecordBatchView(Buffer.alloc(0))
@@ -37,7 +41,7 @@ export function produceHandler({
     const { acks } = request
     if (acks !== -1 && acks !== 0 && acks !== 1)
       return everyPartition(request, ErrorCode.INVALID_REQUIRED_ACKS)
-    const produce = new ProduceProgress(acks)
+    const produce = new ProduceProgress(acks, cluster)
     for (const { name, topicId, partitionData } of request.topicData) {
       const topic = topics.find(name, topicId)
       produce.beginTopic(name, topicId)
@@ -82,6 +86,7 @@ function answer(
 /** One produce request under way: its partitions' appends, in the request's order. */
 class ProduceProgress {
   readonly #acks: RequiredAcks
+  readonly #cluster: ClusterView
   readonly #topics: {
     readonly name: string
     readonly topicId: Uuid
@@ -95,8 +100,9 @@ class ProduceProgress {
   #onSettled: (() => void) | null = null
   failed = false
 
-  constructor(acks: RequiredAcks) {
+  constructor(acks: RequiredAcks, cluster: ClusterView) {
     this.#acks = acks
+    this.#cluster = cluster
   }
 
   get settled(): boolean {
@@ -128,13 +134,17 @@ class ProduceProgress {
   }
 
   response(): ProduceResponse {
-    return {
-      responses: this.#topics.map(({ name, topicId, partitions }) => ({
-        name,
-        topicId,
-        partitionResponses: partitions.map(partitionResponse),
-      })),
-    }
+    const hints = this.failed ? new LeaderHints(this.#cluster) : null
+    const responses = this.#topics.map(({ name, topicId, partitions }) => ({
+      name,
+      topicId,
+      partitionResponses: partitions.map((partition) => {
+        const response = partitionResponse(partition)
+        if (hints === null) return response
+        return { ...response, ...hints.of(response.errorCode, name, topicId, response.index) }
+      }),
+    }))
+    return hints === null ? { responses } : { responses, nodeEndpoints: hints.endpoints }
   }
 }
 

@@ -5,18 +5,18 @@
  */
 import type { RequestContext } from '@millrace/net'
 import { ErrorCode } from '@millrace/protocol'
-import type { ControllerChannel } from '../controller-channel.ts'
+import type { ControllerChannel, ForwardedApi } from '../controller-channel.ts'
 import type { Deadlines } from '../deadlines.ts'
 
 export class TopicCreation {
-  readonly #controller: ControllerChannel
+  readonly #controller: ControllerChannel<ForwardedApi>
   readonly #deadlines: Deadlines
   readonly #waitMs: number
   /** Error codes of topics that are being created. */
   readonly #underWay = new Map<string, Promise<number>>()
 
   /** @param waitMs how long a client's request is held up */
-  constructor(controller: ControllerChannel, deadlines: Deadlines, waitMs: number) {
+  constructor(controller: ControllerChannel<ForwardedApi>, deadlines: Deadlines, waitMs: number) {
     this.#controller = controller
     this.#deadlines = deadlines
     this.#waitMs = waitMs

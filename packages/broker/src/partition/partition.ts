@@ -306,7 +306,8 @@ export class Partition {
   /** @param readableBytes bytes written below `offset`, counted like `#writtenBytes` */
   #raiseHighWatermark(offset: Offset, readableBytes: number): void {
     if (offset <= this.#highWatermark) return
-    const newBytes = readableBytes - this.#readableBytes
+    // What an earlier leadership left unflushed was not counted here; it is something all the same.
+    const newBytes = Math.max(1, readableBytes - this.#readableBytes)
     this.#highWatermark = offset
     this.#readableBytes = readableBytes
     if (this.#flushWaits.length > 0) this.#releaseFlushWaits()

@@ -5,8 +5,7 @@
  */
 import type { Endpoint, NodeId } from '@millrace/base'
 import { MetadataImage } from '@millrace/metadata'
-import type { BrokerImage } from '@millrace/metadata'
-import type { BrokerConfig } from '../config.ts'
+import type { ShardConfig } from '../config.ts'
 
 export interface BrokerAddress {
   readonly nodeId: NodeId
@@ -15,7 +14,7 @@ export interface BrokerAddress {
   readonly rack: string | null
 }
 
-type ViewConfig = Pick<BrokerConfig, 'nodeId' | 'clusterId' | 'rack' | 'listener'>
+type ViewConfig = Pick<ShardConfig, 'nodeId' | 'clusterId' | 'rack' | 'listener'>
 
 export class ClusterView {
   readonly #config: ViewConfig
@@ -32,17 +31,41 @@ export class ClusterView {
   }
 
   /**
-   * Brokers that clients may talk to, this one first.
+   * Brokers that clients may talk to: all that are not fenced, this one first. Where there are none, this one all the
+   * same, because an answer without brokers would leave clients with nobody to ask again.
    * @param local the address at which the client reached this broker
    */
   brokers(local: Endpoint): BrokerAddress[] {
-    const others = [...this.image.brokers.values()].filter((broker) => this.#isShown(broker))
-    return [this.#ownAddress(local), ...others.map(registeredAddress)]
+    const { nodeId } = this.#config
+    const others = [...this.image.brokers.keys()].filter((id) => id !== nodeId)
+    const shown = others.flatMap((id) => this.liveAddress(id) ?? [])
+    return this.isAlive(nodeId) || shown.length === 0 ? [this.#ownAddress(local), ...shown] : shown
+  }
+
+  /**
+   * What clients are told is the controller: a broker that passes their requests on, because the real one does not talk to
+   * clients. This one, unless it is fenced.
+   * @param brokers as clients are told
+   */
+  controllerId(brokers: readonly BrokerAddress[]): NodeId {
+    return brokers[0]!.nodeId
+  }
+
+  /** As registered; null for a broker that clients should not talk to. */
+  liveAddress(id: NodeId): BrokerAddress | null {
+    const broker = this.image.brokers.get(id)
+    const endpoint = broker?.endpoints[0]
+    if (broker === undefined || broker.fenced || endpoint === undefined) return null
+    return { nodeId: id, host: endpoint.host, port: endpoint.port, rack: broker.rack }
+  }
+
+  isSelf(id: NodeId): boolean {
+    return id === this.#config.nodeId
   }
 
   /** Whether a replica on this broker can be reached. */
   isAlive(id: NodeId): boolean {
-    return id === this.#config.nodeId || this.image.brokers.get(id)?.fenced === false
+    return this.image.brokers.get(id)?.fenced === false
   }
 
   /**
@@ -58,15 +81,6 @@ export class ClusterView {
       rack,
     }
   }
-
-  #isShown(broker: BrokerImage): boolean {
-    return broker.id !== this.#config.nodeId && !broker.fenced && broker.endpoints.length > 0
-  }
-}
-
-function registeredAddress({ id, endpoints, rack }: BrokerImage): BrokerAddress {
-  const { host, port } = endpoints[0]!
-  return { nodeId: id, host, port, rack }
 }
 
 /** IPv4 as people write it, also when it arrived at a socket for both versions. */

@@ -4,12 +4,12 @@
  */
 import type { NodeId, Offset, Uuid } from '@millrace/base'
 import type { ImagePosition, MetadataRecord } from '@millrace/metadata'
-import type { BrokerConfig } from '../config.ts'
-import type { ControllerApi, ControllerRequestContext } from '../controller-channel.ts'
+import type { ShardConfig } from '../config.ts'
+import type { ControllerRequestContext, ForwardedApi } from '../controller-channel.ts'
 import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
 import type { TopicPartition } from '@millrace/storage'
 
-/** Which shard leads a partition of this broker. */
+/** Which shard has a partition of this broker. */
 export interface Placement {
   readonly topicId: Uuid
   readonly partition: number
@@ -37,12 +37,12 @@ export interface ShardUpdate {
   readonly records: readonly MetadataRecord[]
   readonly position: ImagePosition
   readonly controllerId: NodeId
-  /** Of partitions that these records gave to this broker. */
+  /** Of partitions of which these records gave this broker a replica. */
   readonly placements: readonly Placement[]
 }
 
 export interface ShardStart {
-  readonly config: BrokerConfig
+  readonly config: ShardConfig
   readonly shard: number
   /** The whole image so far, with all placements. */
   readonly metadata: ShardUpdate
@@ -93,7 +93,9 @@ export interface ShardControl {
 
 /** What a shard asks of its supervisor. */
 export interface SupervisorCalls {
-  controllerRequest<N extends ControllerApi>(call: ControllerCall<N>): Promise<ResponseInputOf<N>>
+  controllerRequest<N extends ForwardedApi>(call: ControllerCall<N>): Promise<ResponseInputOf<N>>
+  /** Answered by this broker, whose keys and settings are no shard's business. */
+  describeConfigs(request: RequestOf<'DescribeConfigs'>): Promise<ResponseInputOf<'DescribeConfigs'>>
   /** Makes these offsets durable now. */
   saveCheckpoint(checkpoint: PartitionCheckpoint): Promise<void>
   /** Takes a partition out of the checkpoints, durably: before its folder loses its name. */
@@ -102,7 +104,7 @@ export interface SupervisorCalls {
   folderRemoved(removed: { readonly path: string; readonly delayMs: number }): Promise<void>
 }
 
-export interface ControllerCall<N extends ControllerApi> {
+export interface ControllerCall<N extends ForwardedApi> {
   readonly api: N
   readonly request: RequestOf<N>
   readonly context: ControllerRequestContext

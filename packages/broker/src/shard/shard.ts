@@ -12,9 +12,10 @@ import type { Endpoint, Env } from '@millrace/base'
 import { Server } from '@millrace/net'
 import type { Dispatch, RequestContext } from '@millrace/net'
 import { MetadataDelta } from '@millrace/metadata'
+import { isServedOn, NO_RESPONSE } from '@millrace/protocol'
 import type { DecodedRequest, Handlers } from '@millrace/protocol'
-import type { BrokerConfig } from '../config.ts'
-import type { ControllerChannel } from '../controller-channel.ts'
+import type { ShardConfig } from '../config.ts'
+import type { ControllerChannel, ForwardedApi } from '../controller-channel.ts'
 import { Deadlines } from '../deadlines.ts'
 import { shardedHandlers } from '../forwarding/sharded-handler.ts'
 import { ShardPeers } from '../forwarding/shard-peers.ts'
@@ -44,7 +45,7 @@ const SHARD_LISTENER = 'shard'
 
 export class Shard implements ShardControl {
   readonly #env: Env
-  readonly #config: BrokerConfig
+  readonly #config: ShardConfig
   readonly #start: ShardStart
   readonly #cluster: ClusterView
   readonly #deadlines: Deadlines
@@ -77,6 +78,7 @@ export class Shard implements ShardControl {
       fetchResponseBytesMax: config.fetchResponseBytesMax,
       topicCreation: new TopicCreation(controller, this.#deadlines, config.autoCreateWaitMs),
       isDraining: () => this.#draining,
+      describeConfigs: (request) => supervisor.describeConfigs(request),
     })
     this.#peers = new ShardPeers(env.timers, local, () => this.#stagedWrites.writeSoon())
     this.#handlers = config.shards > 1 ? shardedHandlers(local, { topics, pool, peers: this.#peers }) : local
@@ -100,6 +102,10 @@ export class Shard implements ShardControl {
 
   /** Answers one request, whichever wire it came by; `writeStaged` has to follow before its memory is used again. */
   dispatch(request: DecodedRequest, context: RequestContext): ReturnType<Dispatch> {
+    if (!isServedOn('broker', request.api)) {
+      context.connection.close(`${request.api} is not served on this listener`)
+      return NO_RESPONSE
+    }
     // The handler of an API takes and gives that API's bodies: more than the compiler can follow here.
     return this.#handlers[request.api](request.body as never, context) as ReturnType<Dispatch>
   }
@@ -188,6 +194,6 @@ export class Shard implements ShardControl {
   }
 }
 
-function controllerThrough(supervisor: SupervisorCalls): ControllerChannel {
+function controllerThrough(supervisor: SupervisorCalls): ControllerChannel<ForwardedApi> {
   return { request: (api, request, context) => supervisor.controllerRequest({ api, request, context }) }
 }

@@ -8,7 +8,7 @@ import type { Log } from '@millrace/base'
 import type { LogDirectory, TopicPartition } from '@millrace/storage'
 import type { PartitionCheckpoint, SupervisorCalls } from '../shard/shard-control.ts'
 
-export class CheckpointWriter implements Omit<SupervisorCalls, 'controllerRequest'> {
+export class CheckpointWriter implements Omit<SupervisorCalls, 'controllerRequest' | 'describeConfigs'> {
   readonly #directory: LogDirectory
   readonly #log: Log
   readonly #written = new Map<string, PartitionCheckpoint>()

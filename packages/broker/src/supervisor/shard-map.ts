@@ -1,8 +1,9 @@
 /**
- * Which shard leads which partition of this broker. A new partition goes to the shard that leads fewest, and stays
- * there for as long as this broker leads it: moving one means closing and recovering its log.
+ * Which shard has which partition of this broker. A new partition goes to the shard that has fewest, and stays there for
+ * as long as this broker has a replica of it, leader or not: moving one means closing and recovering its log.
  *
- * Must not know: what a shard is. Invariant: every partition that this broker leads in the last image has one shard.
+ * Must not know: what a shard is. Invariant: every partition that this broker has a replica of in the last image has one
+ * shard.
  */
 import type { NodeId, Uuid } from '@millrace/base'
 import type { MetadataImage, TopicImage } from '@millrace/metadata'
@@ -10,13 +11,13 @@ import type { Placement } from '../shard/shard-control.ts'
 
 export class ShardMap {
   readonly #nodeId: NodeId
-  /** Partitions led, by shard. */
-  readonly #leaders: number[]
+  /** Number of partitions, by shard. */
+  readonly #counts: number[]
   readonly #shards = new Map<Uuid, Map<number, number>>()
 
   constructor(nodeId: NodeId, shardCount: number) {
     this.#nodeId = nodeId
-    this.#leaders = Array.from({ length: shardCount }, () => 0)
+    this.#counts = Array.from({ length: shardCount }, () => 0)
   }
 
   /** Every placement, for a shard that starts. */
@@ -48,15 +49,16 @@ export class ShardMap {
   #updateTopic(topic: TopicImage): Placement[] {
     const shards = this.#shards.get(topic.id) ?? new Map<number, number>()
     const placements: Placement[] = []
-    for (const [partition, { leader }] of topic.partitions.entries()) {
+    for (const [partition, { replicas }] of topic.partitions.entries()) {
+      const isOwn = replicas.includes(this.#nodeId)
       const shard = shards.get(partition)
-      if (leader === this.#nodeId && shard === undefined) {
+      if (isOwn && shard === undefined) {
         const chosen = this.#leastLoaded()
-        this.#leaders[chosen]!++
+        this.#counts[chosen]!++
         shards.set(partition, chosen)
         placements.push({ topicId: topic.id, partition, shard: chosen })
-      } else if (leader !== this.#nodeId && shard !== undefined) {
-        this.#leaders[shard]!--
+      } else if (!isOwn && shard !== undefined) {
+        this.#counts[shard]!--
         shards.delete(partition)
       }
     }
@@ -66,12 +68,12 @@ export class ShardMap {
   }
 
   #forget(topicId: Uuid): void {
-    for (const shard of this.#shards.get(topicId)?.values() ?? []) this.#leaders[shard]!--
+    for (const shard of this.#shards.get(topicId)?.values() ?? []) this.#counts[shard]!--
     this.#shards.delete(topicId)
   }
 
-  /** The lowest of those that lead fewest. */
+  /** The lowest of those that have fewest. */
   #leastLoaded(): number {
-    return this.#leaders.indexOf(Math.min(...this.#leaders))
+    return this.#counts.indexOf(Math.min(...this.#counts))
   }
 }

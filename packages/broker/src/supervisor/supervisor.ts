@@ -1,6 +1,6 @@
 /**
- * The broker's main thread: starts the shards, tells them of metadata and of each other, restarts one that dies, has
- * checkpoints written, and stops everything in order. No request's data passes through it.
+ * The broker's main thread: registers the broker, starts the shards, tells them of metadata and of each other, restarts
+ * one that dies, has checkpoints written, and stops everything in order. No request's data passes through it.
  *
  * Owns: shards, shard map. Must not know: what a shard does with a request.
  * Invariants: every shard gets every metadata update once, in the order of the commits; one that is started again gets
@@ -8,14 +8,20 @@
  */
 import { NetError } from '@millrace/base'
 import type { Endpoint, Env, Uuid } from '@millrace/base'
-import { imageRecords } from '@millrace/metadata'
+import { describeConfigs, imageRecords } from '@millrace/metadata'
 import type { MetadataImage, MetadataRecord } from '@millrace/metadata'
-import type { ResponseInputOf } from '@millrace/protocol'
+import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
 import { DEFAULT_LOG_CONFIG } from '@millrace/storage'
 import type { LogDirectory } from '@millrace/storage'
-import type { BrokerConfig } from '../config.ts'
-import type { ControllerApi, ControllerChannel } from '../controller-channel.ts'
-import type { MetadataPublisher, MetadataUpdate } from '../metadata-publisher.ts'
+import type { BrokerConnections } from '../broker.ts'
+import type { BrokerConfig, ShardConfig } from '../config.ts'
+import { ControllerRoute } from '../controller/controller-route.ts'
+import { ControllerLink } from '../controller/controller-link.ts'
+import type { ForwardedApi } from '../controller-channel.ts'
+import { BrokerStoppedError } from '../lifecycle/broker-registration-error.ts'
+import { BrokerLifecycle } from '../lifecycle/broker-lifecycle.ts'
+import type { RegisteredListener } from '../lifecycle/broker-lifecycle.ts'
+import type { MetadataUpdate } from '../metadata-publisher.ts'
 import type {
   ControllerCall,
   ShardStart,
@@ -31,13 +37,9 @@ import { ShardMap } from './shard-map.ts'
 import { ShardSlot } from './shard-slot.ts'
 import { setStraysAside } from './stray-folders.ts'
 
-export interface SupervisorOptions {
+export interface SupervisorOptions extends BrokerConnections {
   readonly env: Env
   readonly config: BrokerConfig
-  readonly metadata: MetadataPublisher
-  readonly controller: ControllerChannel
-  /** Open; the supervisor closes it. */
-  readonly directory: LogDirectory
   readonly launcher: ShardLauncher
 }
 
@@ -48,15 +50,29 @@ export class Supervisor {
   readonly #checkpoints: CheckpointWriter
   readonly #housekeeping: Housekeeping
   readonly #calls: SupervisorCalls
+  readonly #brokerKeys: BrokerConfig['brokerKeys']
+  readonly #shardConfig: ShardConfig
+  readonly #lifecycle: BrokerLifecycle
+  readonly #controller: ControllerLink
   #image: MetadataImage
   #unsubscribe: () => void = () => {}
   #endpoint: Endpoint
   /** Whether all shards listen on the broker's port. */
   #sharesPort = false
   #state: 'starting' | 'running' | 'stopping' = 'starting'
+  #starting: Promise<Endpoint> | null = null
+  #isStarted = false
 
   constructor(options: SupervisorOptions) {
-    const { env, config, controller, directory, metadata } = options
+    const { env, config, directory, metadata, quorum } = options
+    const { brokerKeys, ...shardConfig } = config
+    this.#brokerKeys = brokerKeys
+    this.#shardConfig = shardConfig
+    // Apart, so that no large request of a client stands in the way of a heartbeat.
+    const heartbeats = controllerRoute(options, 0)
+    this.#lifecycle = new BrokerLifecycle({ ...options, controller: heartbeats })
+    const route = controllerRoute(options, OLD_LEADER_ANSWERS_MS)
+    this.#controller = new ControllerLink({ env, config, quorum, route })
     const count = Math.max(1, config.shards)
     this.#options = options
     this.#slots = Array.from({ length: count }, (_, index) => new ShardSlot(index))
@@ -67,7 +83,8 @@ export class Supervisor {
     this.#checkpoints = checkpoints
     this.#housekeeping = new Housekeeping(env, config, this.#slots, checkpoints)
     this.#calls = {
-      controllerRequest: (call) => this.#controllerRequest(controller, call),
+      controllerRequest: (call) => this.#controllerRequest(call),
+      describeConfigs: (request) => this.#describeConfigs(request),
       saveCheckpoint: (checkpoint) => checkpoints.saveCheckpoint(checkpoint),
       forgetPartition: (partition) => checkpoints.forgetPartition(partition),
       folderRemoved: (removed) => checkpoints.folderRemoved(removed),
@@ -76,46 +93,96 @@ export class Supervisor {
 
   /**
    * @returns where the broker listens
-   * @throws NetError when it can't; what kept a shard from starting
+   * @throws NetError when it can't; BrokerRegistrationError, BrokerStoppedError; what kept a shard from starting
    */
-  async start(): Promise<Endpoint> {
-    const { env, config, directory, metadata } = this.#options
+  start(): Promise<Endpoint> {
+    this.#starting ??= this.#start()
+    return this.#starting
+  }
+
+  /** Hands the leaderships over, then drains and closes everything; ends a start that is not done. */
+  async stop(): Promise<void> {
+    if (!this.#isStarted) this.#lifecycle.stop()
+    const endpoint = await this.#starting?.catch(() => {
+      // Whoever started it is told, and everything that had begun is closed.
+      return null
+    })
+    if (endpoint === undefined || endpoint === null) return
+    await this.#lifecycle.shutDown()
+    await this.#drainAndClose()
+  }
+
+  async #start(): Promise<Endpoint> {
+    const { metadata } = this.#options
     this.#unsubscribe = metadata.subscribe((update) => this.#onUpdate(update))
     this.#image = metadata.current().image
+    this.#lifecycle.onApplied(this.#image.position.lastOffset)
     try {
-      await setStraysAside(env, directory, this.#image)
-      this.#map.update(this.#image)
-      const points = this.#startingPoints()
-      for (const slot of this.#slots) this.#launch(slot, points)
-      for (const slot of this.#slots) this.#connect(slot, slot.index)
-      await Promise.all(this.#slots.map((slot) => required(slot.ask((shard) => shard.open()))))
-      await this.#listen(config)
+      await this.#register()
+      await this.#startShards()
+      // From here on a shard that dies is started again.
+      this.#state = 'running'
+      this.#housekeeping.start()
+      await this.#lifecycle.unfence()
+      await this.#applied()
     } catch (error) {
-      this.#state = 'stopping'
-      this.#unsubscribe()
-      await Promise.all(this.#slots.map(async (slot) => slot.shard?.kill()))
+      await this.#abandonStart(error)
       throw error
     }
-    this.#state = 'running'
-    this.#housekeeping.start()
+    this.#isStarted = true
     return this.#endpoint
   }
 
-  /** Drains connections, flushes and closes all logs, writes the checkpoints and the clean mark. */
-  async stop(): Promise<void> {
-    const { directory, config, env } = this.#options
+  /** Afterwards the image has everything that was committed before this process was registered. */
+  async #register(): Promise<void> {
+    const { env, config } = this.#options
+    // Other brokers and clients are told where, before the shards that will listen there are started.
+    const port = await freePort(env.net, config.listener)
+    this.#endpoint = { host: config.listener.host, port }
+    await this.#lifecycle.register([advertised(config, port)])
+  }
+
+  async #startShards(): Promise<void> {
+    const { env, directory } = this.#options
+    await setStraysAside(env, directory, this.#image)
+    this.#map.update(this.#image)
+    const points = this.#startingPoints()
+    for (const slot of this.#slots) this.#launch(slot, points)
+    for (const slot of this.#slots) this.#connect(slot, slot.index)
+    await Promise.all(this.#slots.map((slot) => required(slot.ask((shard) => shard.open()))))
+    await this.#listen()
+  }
+
+  async #abandonStart(error: unknown): Promise<void> {
+    const { directory, identity } = this.#options
+    const wasRunning = this.#state === 'running'
     this.#state = 'stopping'
+    this.#lifecycle.stop()
+    if (wasRunning && error instanceof BrokerStoppedError) return this.#drainAndClose()
+    this.#housekeeping.stop()
+    this.#controller.close()
+    this.#unsubscribe()
+    const launched = this.#slots.flatMap(({ shard }) => shard ?? [])
+    await Promise.all(launched.map((shard) => shard.kill()))
+    // Nothing was opened: the folder is as clean as it was found.
+    if (launched.length === 0 && directory.cleanShutdown)
+      await closeCleanly(directory, identity.previousBrokerEpoch)
+  }
+
+  /** Drains connections, flushes and closes all logs, writes the checkpoints and the clean mark. */
+  async #drainAndClose(): Promise<void> {
+    const { directory, env } = this.#options
+    this.#state = 'stopping'
+    // What is published to a shard that drains waits for its requests, and those may be waiting for what is published.
     this.#unsubscribe()
     this.#housekeeping.stop()
     // All drain before any closes: until then they forward requests to each other.
     await Promise.all(this.#slots.map((slot) => slot.ask((shard) => shard.drain())))
+    this.#controller.close()
     const stopped = await Promise.all(this.#slots.map((slot) => slot.ask((shard) => shard.close())))
     for (const shard of stopped) if (shard !== null) this.#checkpoints.note(shard.checkpoints)
     if (stopped.every((shard) => shard !== null && shard.clean)) {
-      const brokerEpoch = this.#image.brokers.get(config.nodeId)?.epoch ?? 0
-      await new Promise<void>((resolve, reject) =>
-        directory.close(brokerEpoch, (error) => (error === null ? resolve() : reject(error))),
-      )
+      await closeCleanly(directory, this.#lifecycle.brokerEpoch)
     } else {
       env.log.warn({}, 'not everything could be flushed: the next start will scan the ends of the logs')
       await this.#checkpoints.write()
@@ -123,7 +190,8 @@ export class Supervisor {
   }
 
   #launch(slot: ShardSlot, startingPoints: readonly StartingPoint[]): void {
-    const { config, launcher, env } = this.#options
+    const { launcher, env } = this.#options
+    const config = this.#shardConfig
     const { position, controllerId } = this.#image
     const placements = this.#map.all()
     const records = [...imageRecords(this.#image)]
@@ -144,12 +212,10 @@ export class Supervisor {
     }
   }
 
-  async #listen({ listener }: BrokerConfig): Promise<void> {
+  async #listen(): Promise<void> {
     const [first, ...others] = this.#slots as [ShardSlot, ...ShardSlot[]]
     const alone = others.length === 0
-    // Sharing a port hides that another process has it, so that is looked at before.
-    const port = alone ? listener.port : await freePort(this.#options.env.net, listener)
-    this.#endpoint = { host: listener.host, port }
+    // Sharing a port would hide that another process has it; that was looked at when the port was chosen.
     this.#sharesPort = !alone
     try {
       await this.#listenOne(first)
@@ -180,23 +246,38 @@ export class Supervisor {
     await Promise.all(this.#slots.map((slot) => slot.ask((shard) => shard.announce(ports))))
   }
 
-  #onUpdate({ image, records }: MetadataUpdate): void {
+  /** Resolves when every shard has applied the update. */
+  async #onUpdate({ image, records }: MetadataUpdate): Promise<void> {
     const placements = this.#map.updateTopics(image, topicsOf(records))
     this.#image = image
     const { position, controllerId } = image
     const update: ShardUpdate = { records, position, controllerId, placements }
-    for (const slot of this.#slots) {
-      slot.publish(update).catch((error: unknown) => this.#onBroken(slot, error))
-    }
+    const published = this.#slots.map((slot) =>
+      slot.publish(update).catch((error: unknown) => this.#onBroken(slot, error)),
+    )
+    this.#lifecycle.onImage(image)
+    await Promise.all(published)
+    this.#lifecycle.onApplied(position.lastOffset)
   }
 
-  async #controllerRequest<N extends ControllerApi>(
-    controller: ControllerChannel,
-    { api, request, context }: ControllerCall<N>,
-  ): Promise<ResponseInputOf<N>> {
-    const response = await controller.request(api, request, context)
-    await Promise.all(this.#slots.map((slot) => slot.applied()))
+  async #controllerRequest<N extends ForwardedApi>({
+    api,
+    request,
+    context,
+  }: ControllerCall<N>): Promise<ResponseInputOf<N>> {
+    const response = await this.#controller.request(api, request, context)
+    await this.#applied()
     return response
+  }
+
+  async #describeConfigs(request: RequestOf<'DescribeConfigs'>): Promise<ResponseInputOf<'DescribeConfigs'>> {
+    const { nodeId: id, staticEntries } = this.#options.config
+    return describeConfigs(request, this.#image, { id, keys: this.#brokerKeys, staticEntries })
+  }
+
+  /** Resolves when every shard has applied what was published so far. */
+  async #applied(): Promise<void> {
+    await Promise.all(this.#slots.map((slot) => slot.applied()))
   }
 
   /** A shard that can't follow the metadata must not serve on. */
@@ -260,6 +341,26 @@ export class Supervisor {
   }
 }
 
+/** How long requests that an old leader has may wait for its answer when there is a new one. */
+const OLD_LEADER_ANSWERS_MS = 500
+
+function controllerRoute(options: SupervisorOptions, retireMs: number): ControllerRoute {
+  const { env, config, quorum, localController } = options
+  const { nodeId, heartbeatIntervalMs } = config
+  const connectTimeoutMs = 3 * heartbeatIntervalMs
+  return new ControllerRoute({ env, nodeId, quorum, localController, connectTimeoutMs, retireMs })
+}
+
+/** As other nodes, and clients of other brokers, are told. */
+function advertised({ listener }: BrokerConfig, port: number): RegisteredListener {
+  return {
+    name: 'PLAINTEXT',
+    host: listener.advertisedHost ?? listener.host,
+    port: listener.advertisedPort ?? port,
+    securityProtocol: 0,
+  }
+}
+
 /** What a platform says that can't share a port among listeners. */
 const UNSHAREABLE: ReadonlySet<string> = new Set(['ENOTSUP', 'EINVAL'])
 
@@ -267,6 +368,12 @@ function topicsOf(records: readonly MetadataRecord[]): Set<Uuid> {
   const topics = new Set<Uuid>()
   for (const record of records) if ('topicId' in record) topics.add(record.topicId)
   return topics
+}
+
+function closeCleanly(directory: LogDirectory, brokerEpoch: number): Promise<void> {
+  return new Promise((resolve, reject) =>
+    directory.close(brokerEpoch, (error) => (error === null ? resolve() : reject(error))),
+  )
 }
 
 /** For calls without which a shard is of no use. */

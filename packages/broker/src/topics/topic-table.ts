@@ -8,7 +8,7 @@ import { ErrorCode } from '@millrace/protocol'
 import { Partition } from '../partition/partition.ts'
 
 /** Why this shard can't serve a partition, as a protocol error code. */
-interface Unavailable {
+export interface Unavailable {
   readonly errorCode: number
 }
 

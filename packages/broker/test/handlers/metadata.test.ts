@@ -1,6 +1,7 @@
-import { randomUuid, ZERO_UUID } from '@millrace/base'
+import { nodeId, randomUuid, ZERO_UUID } from '@millrace/base'
 import { nodeEntropy } from '@millrace/base/node'
 import { describe, expect, it } from 'vitest'
+import { NODE, partitionRecord } from '../support/local-metadata.ts'
 import { ErrorCode, ShardFixture } from '../support/shard-fixture.ts'
 
 const named = (...names: string[]) => names.map((name) => ({ name }))
@@ -126,6 +127,80 @@ describe('Metadata', () => {
     )
     expect(asked.topics[0]!.topicAuthorizedOperations).toBe(3576)
     expect(asked.clusterAuthorizedOperations).toBe(8096)
+  })
+})
+
+describe('a cluster of several brokers', () => {
+  const OTHER = nodeId(2)
+
+  it('is described with every broker that is not fenced, at the addresses that they registered', async () => {
+    await using fixture = await ShardFixture.open()
+    const { metadata } = fixture.broker
+    metadata.register(OTHER, { port: 7002 })
+    metadata.register(nodeId(3), { fenced: true })
+    await fixture.shard.announce({ brokerPort: 7001, shardPorts: [] })
+    const expected = [
+      { nodeId: 1, host: '127.0.0.1', port: 7001, rack: null },
+      { nodeId: 2, host: 'broker-2', port: 7002, rack: null },
+    ]
+    expect(await fixture.send('Metadata', { topics: [] })).toMatchObject({
+      brokers: expected,
+      controllerId: 1,
+    })
+    const { brokers, controllerId } = await fixture.send('DescribeCluster', {})
+    expect(brokers.map(({ brokerId }) => brokerId)).toEqual([1, 2])
+    expect(controllerId).toBe(1)
+  })
+
+  it('is described by a fenced broker, too, which then sends clients to the others', async () => {
+    await using fixture = await ShardFixture.open()
+    const { metadata } = fixture.broker
+    metadata.fence(NODE)
+    const alone = await fixture.send('Metadata', { topics: [] })
+    expect([alone.brokers.map((broker) => broker.nodeId), alone.controllerId]).toEqual([[1], 1])
+    metadata.register(OTHER)
+    const answer = await fixture.send('Metadata', { topics: [] })
+    expect([answer.brokers.map((broker) => broker.nodeId), answer.controllerId]).toEqual([[2], 2])
+  })
+
+  it('has leaders elsewhere, and partitions without one, whose replicas are offline', async () => {
+    await using fixture = await ShardFixture.open({ topics: { t: 1 } })
+    const { metadata } = fixture.broker
+    const { id } = metadata.image.topics.byName('t')!
+    metadata.register(OTHER)
+    metadata.commit([partitionRecord(id, 1, OTHER, 5)])
+    const { topics } = await fixture.send('Metadata', { topics: named('t') })
+    expect(topics[0]!.partitions[1]).toMatchObject({
+      errorCode: ErrorCode.NONE,
+      leaderId: 2,
+      leaderEpoch: 5,
+      offlineReplicas: [],
+      shardPort: 0,
+    })
+    metadata.fence(OTHER)
+    metadata.fence(NODE)
+    const without = await fixture.send('Metadata', { topics: named('t') })
+    expect(without.topics[0]!.partitions).toMatchObject([
+      { errorCode: ErrorCode.LEADER_NOT_AVAILABLE, leaderId: -1, offlineReplicas: [1] },
+      { errorCode: ErrorCode.LEADER_NOT_AVAILABLE, leaderId: -1, leaderEpoch: 6, offlineReplicas: [2] },
+    ])
+  })
+})
+
+describe('DescribeConfigs', () => {
+  it('is answered by the broker itself, without the controller', async () => {
+    await using fixture = await ShardFixture.open({ topics: { t: 1 } })
+    const ask = (resourceType: number, resourceName: string) =>
+      fixture.send('DescribeConfigs', {
+        resources: [{ resourceType, resourceName, configurationKeys: null }],
+      })
+    const topic = await ask(2, 't')
+    expect(topic.results[0]!.configs.map(({ name }) => name)).toContain('retention.ms')
+    const broker = await ask(4, '1')
+    expect(broker.results[0]!.configs.find(({ name }) => name === 'log.flush.policy')!.value).toBe('os')
+    const other = await ask(4, '2')
+    expect(other.results[0]!.errorCode).toBe(ErrorCode.INVALID_REQUEST)
+    expect(fixture.broker.metadata.requests).toEqual([])
   })
 })
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { nodeId, NO_NODE } from '@millrace/base'
+import type { NodeId } from '@millrace/base'
 import { metadataRecord } from '@millrace/protocol'
 import { ShardMap } from '../../src/supervisor/shard-map.ts'
 import { LocalMetadata, NODE, partitionRecord } from '../support/local-metadata.ts'
@@ -7,7 +8,7 @@ import { LocalMetadata, NODE, partitionRecord } from '../support/local-metadata.
 const shardsOf = (map: ShardMap) => map.all().map(({ shard }) => shard)
 
 describe('ShardMap', () => {
-  it('gives every new partition to the shard that leads fewest', () => {
+  it('gives every new partition to the shard that has fewest', () => {
     const metadata = new LocalMetadata()
     const map = new ShardMap(NODE, 3)
     metadata.createTopic('flights', 4)
@@ -46,7 +47,7 @@ describe('ShardMap', () => {
     expect(shardsOf(map)).toHaveLength(2)
   })
 
-  it('places only what this broker leads, and lets go of what it no longer leads', () => {
+  it('places what this broker has a replica of, led or not, and lets go of what it no longer has', () => {
     const metadata = new LocalMetadata()
     const map = new ShardMap(NODE, 1)
     metadata.createTopic('flights', 2)
@@ -55,9 +56,14 @@ describe('ShardMap', () => {
     map.update(metadata.image)
     expect(map.all().map(({ partition }) => partition)).toEqual([0, 1])
 
-    metadata.commit([
-      metadataRecord('PartitionChangeRecord', { topicId: id, partitionId: 1, leader: NO_NODE, isr: null }),
-    ])
+    const change = (replicas: NodeId[] | null) =>
+      metadata.commit([
+        metadataRecord('PartitionChangeRecord', { topicId: id, partitionId: 1, leader: NO_NODE, replicas }),
+      ])
+    change(null)
+    expect(map.updateTopics(metadata.image, [id])).toEqual([])
+    expect(map.all().map(({ partition }) => partition)).toEqual([0, 1])
+    change([nodeId(9)])
     expect(map.updateTopics(metadata.image, [id])).toEqual([])
     expect(map.all().map(({ partition }) => partition)).toEqual([0])
   })

@@ -1,9 +1,13 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { readdirSync, rmSync } from 'node:fs'
 import type { Worker } from 'node:worker_threads'
 import { ErrorCode, errorInfo } from '@millrace/protocol'
 import { CompressionType } from '@millrace/record'
+import { BrokerStoppedError } from '../../src/lifecycle/broker-registration-error.ts'
 import { batchOf, valuesOf } from '../support/batches.ts'
-import { fetchFrom, produceTo, RunningBroker } from '../support/running-broker.ts'
+import { LateReplica } from '../support/late-replica.ts'
+import { NODE } from '../support/local-metadata.ts'
+import { brokerParts, fetchFrom, produceTo, RunningBroker } from '../support/running-broker.ts'
 
 // Threads take their time to start on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
@@ -66,6 +70,117 @@ describe('a clean stop', () => {
     decided.resolve()
     expect((await created).topics[0]).toMatchObject({ name: 'late', errorCode: 0 })
     await stopped
+  })
+})
+
+describe('a start', () => {
+  it('is done when the metadata says that the broker may lead, at the address that it registered', async () => {
+    const broker = await start()
+    const registered = broker.metadata.image.brokers.get(NODE)!
+    expect(registered).toMatchObject({ fenced: false, endpoints: [broker.endpoint] })
+  })
+
+  it('waits for a controller, and ends when the broker is stopped', async () => {
+    const { broker, quorum, path } = await brokerParts()
+    const starting = broker.start()
+    const outcome = starting.catch((error: unknown) => error)
+    while (quorum.listeners === 0) await new Promise(setImmediate)
+    await broker.stop()
+    expect(await outcome).toBeInstanceOf(BrokerStoppedError)
+    expect(quorum.listeners).toBe(0)
+    rmSync(path, { recursive: true })
+  })
+
+  it('that is given up leaves a clean folder clean', async () => {
+    const first = await RunningBroker.start()
+    await first.stop()
+    const { broker, quorum } = await brokerParts({}, first)
+    const outcome = broker.start().catch((error: unknown) => error)
+    while (quorum.listeners === 0) await new Promise(setImmediate)
+    await broker.stop()
+    expect(await outcome).toBeInstanceOf(BrokerStoppedError)
+    const third = await start({}, first)
+    expect(third.cleanShutdown).toBe(true)
+  })
+
+  it('that is given up when only the unfencing is missing drains and closes everything', async () => {
+    const first = await RunningBroker.start()
+    const { metadata, path } = first
+    metadata.createTopic('flights')
+    await produceTo(await first.connect(), 'flights', 0, batchOf(['a']))
+    await first.stop()
+    metadata.neverUnfences = true
+    const { broker, quorum } = await brokerParts({}, { metadata, path })
+    const outcome = broker.start().catch((error: unknown) => error)
+    quorum.elect(NODE)
+    while (!metadata.wasAskedToUnfence) await new Promise(setImmediate)
+    await broker.stop()
+    expect(await outcome).toBeInstanceOf(BrokerStoppedError)
+    metadata.neverUnfences = false
+    const third = await start({}, first)
+    expect(third.cleanShutdown).toBe(true)
+    expect(values((await fetchFrom(await third.connect(), 'flights', [0]))[0]!.records)).toEqual(['a'])
+  })
+
+  it('says at once that the port is taken, and registers nothing', async () => {
+    const other = await start()
+    const { broker, metadata, path } = await brokerParts({
+      listener: { ...other.endpoint, advertisedHost: null, advertisedPort: null },
+    })
+    await expect(broker.start()).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    expect(metadata.image.brokers.size).toBe(0)
+    rmSync(path, { recursive: true })
+  })
+
+  it('sets nothing aside before the metadata is as new as its registration', async () => {
+    const first = await RunningBroker.start()
+    const { metadata, path } = first
+    metadata.createTopic('kept')
+    metadata.createTopic('deleted')
+    await produceTo(await first.connect(), 'kept', 0, batchOf(['a']))
+    await first.stop()
+    metadata.deleteTopic('deleted')
+
+    const replica = new LateReplica(metadata)
+    const { broker, quorum } = await brokerParts({}, { metadata, path, publisher: replica })
+    const starting = broker.start()
+    while (quorum.listeners === 0) await new Promise(setImmediate)
+    const registrations = metadata.image.position.lastOffset
+    quorum.elect(NODE)
+    while (metadata.image.position.lastOffset === registrations) await new Promise(setImmediate)
+    expect(readdirSync(path)).toEqual(expect.arrayContaining(['kept-0', 'deleted-0']))
+
+    replica.catchUp()
+    await starting
+    const names = readdirSync(path)
+    expect(names).toContain('kept-0')
+    expect(names).not.toContain('deleted-0')
+    expect(names.filter((name) => name.startsWith('deleted-0.') && name.endsWith('-stray'))).toHaveLength(1)
+    await broker.stop()
+    rmSync(path, { recursive: true })
+  })
+})
+
+describe('a broker that is fenced for a while', () => {
+  it.each([0, 2])('leads again, with everything, and new epochs: %i worker shards', async (shards) => {
+    const broker = await start({ shards })
+    const { metadata } = broker
+    metadata.createTopic('flights', 2)
+    const client = await broker.connect()
+    for (const index of [0, 1]) await produceTo(client, 'flights', index, batchOf([`kept ${index}`]))
+    metadata.fence(NODE)
+    while (metadata.image.brokers.get(NODE)!.fenced) await new Promise(setImmediate)
+    let produced = await produceTo(client, 'flights', 1, batchOf(['after']))
+    while (produced.errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER) {
+      produced = await produceTo(client, 'flights', 1, batchOf(['after']))
+    }
+    expect(produced.errorCode).toBe(0)
+    const [zero, one] = await fetchFrom(client, 'flights', [0, 0])
+    expect(values(zero!.records)).toEqual(['kept 0'])
+    // What the leadership before had taken, and could not acknowledge any more, may be there, too.
+    expect(values(one!.records).slice(0, 1)).toEqual(['kept 1'])
+    expect(values(one!.records)[produced.baseOffset]).toBe('after')
+    expect(metadata.image.partition('flights', 1)!.leaderEpoch).toBe(2)
   })
 })
 

@@ -1,3 +1,4 @@
+import { ConfigTable, topicDefaultKeys } from '@millrace/metadata'
 import type { BrokerConfig } from '../../src/config.ts'
 import { NODE } from './local-metadata.ts'
 
@@ -22,6 +23,12 @@ export function testConfig(dataDirectory: string, changes: Partial<BrokerConfig>
     shardRestartBackoffMs: { first: 20, max: 1000 },
     jobThreads: { codec: 0, maintenance: 0 },
     staticEntries: new Map(),
+    brokerKeys: new ConfigTable(topicDefaultKeys),
+    heartbeatIntervalMs: 400,
+    sessionTimeoutMs: 2000,
+    controlledShutdownTimeoutMs: 5000,
+    controllerRequestTimeoutMs: 15_000,
+    controllerRetryBackoffMs: { first: 20, max: 1000 },
     ...changes,
   }
 }

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { randomUuid } from '@millrace/base'
 import type { Endpoint, Log } from '@millrace/base'
 import { nodeClientEnv, nodeEnv, silentLog } from '@millrace/base/node'
 import { connect } from '@millrace/net'
@@ -12,9 +13,53 @@ import { createBroker } from '../../src/broker.ts'
 import type { Broker } from '../../src/broker.ts'
 import type { BrokerConfig } from '../../src/config.ts'
 import { testConfig } from './config.ts'
-import { LocalMetadata } from './local-metadata.ts'
+import type { MetadataPublisher } from '../../src/metadata-publisher.ts'
+import { FakeQuorum } from './fake-quorum.ts'
+import { LocalMetadata, NODE } from './local-metadata.ts'
 
 const TIMEOUT_MS = 10_000
+
+/** A broker that waits to be started, and its surroundings; the quorum has no leader at first. */
+export interface BrokerParts {
+  readonly broker: Broker
+  readonly quorum: FakeQuorum
+  readonly metadata: LocalMetadata
+  readonly directory: LogDirectory
+  readonly path: string
+}
+
+interface PartsOptions {
+  readonly metadata?: LocalMetadata
+  readonly path?: string
+  readonly publisher?: MetadataPublisher
+  readonly log?: Log
+}
+
+export async function brokerParts(
+  changes: Partial<BrokerConfig> = {},
+  {
+    metadata = new LocalMetadata(),
+    path = mkdtempSync(join(tmpdir(), 'millrace-broker-')),
+    publisher = metadata,
+    log = silentLog,
+  }: PartsOptions = {},
+): Promise<BrokerParts> {
+  const env = nodeEnv({ log })
+  const quorum = new FakeQuorum()
+  const directory = await new Promise<LogDirectory>((resolve, reject) =>
+    LogDirectory.open({ disk: env.disk, clock: env.clock, path, log }, (error, opened) =>
+      opened === null ? reject(error!) : resolve(opened),
+    ),
+  )
+  const broker = createBroker(env, testConfig(path, changes), {
+    metadata: publisher,
+    quorum,
+    localController: metadata,
+    directory,
+    identity: { directoryId: randomUuid(env.entropy), previousBrokerEpoch: -1 },
+  })
+  return { broker, quorum, metadata, directory, path }
+}
 
 export class RunningBroker {
   readonly metadata: LocalMetadata
@@ -36,20 +81,17 @@ export class RunningBroker {
   /** In a new folder, or again in one that has been used. */
   static async start(
     changes: Partial<BrokerConfig> = {},
-    { metadata, path }: { readonly metadata: LocalMetadata; readonly path: string } = {
-      metadata: new LocalMetadata(),
-      path: mkdtempSync(join(tmpdir(), 'millrace-broker-')),
-    },
+    { metadata, path }: Pick<PartsOptions, 'metadata' | 'path'> = {},
     log: Log = silentLog,
   ): Promise<RunningBroker> {
-    const env = nodeEnv({ log })
-    const directory = await new Promise<LogDirectory>((resolve, reject) =>
-      LogDirectory.open({ disk: env.disk, clock: env.clock, path, log }, (error, opened) =>
-        opened === null ? reject(error!) : resolve(opened),
-      ),
-    )
-    const broker = createBroker(env, testConfig(path, changes), { metadata, controller: metadata, directory })
-    return new RunningBroker(metadata, directory, broker, await broker.start())
+    const parts = await brokerParts(changes, {
+      ...(metadata !== undefined && { metadata }),
+      ...(path !== undefined && { path }),
+      log,
+    })
+    parts.quorum.elect(NODE)
+    const endpoint = await parts.broker.start()
+    return new RunningBroker(parts.metadata, parts.directory, parts.broker, endpoint)
   }
 
   async connect(wire: WireName = 'native', endpoint = this.endpoint): Promise<ClientConnection> {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { assert, offset } from '@millrace/base'
 import type { Env, Log } from '@millrace/base'
 import { nodeEnv, silentLog } from '@millrace/base/node'
-import { imageRecords } from '@millrace/metadata'
+import { describeConfigs, imageRecords } from '@millrace/metadata'
 import {
   apis,
   decodeKafkaRequest,
@@ -27,7 +27,7 @@ import type { Placement, StartingPoint, SupervisorCalls } from '../../src/shard/
 import { Shard } from '../../src/shard/shard.ts'
 import { testConfig } from './config.ts'
 import { FaultyDisk } from './faulty-disk.ts'
-import { LocalMetadata } from './local-metadata.ts'
+import { LocalMetadata, NODE } from './local-metadata.ts'
 import { ManualTime } from './manual-time.ts'
 
 export interface FixtureOptions {
@@ -51,6 +51,10 @@ export class SharedBroker {
   startingPoints: readonly StartingPoint[] = []
   /** Shard of a partition. */
   shardOf: (partition: number) => number = () => 0
+
+  constructor() {
+    this.metadata.register(NODE)
+  }
 
   placements(): Placement[] {
     return [...this.metadata.image.topics.values()].flatMap(({ id, partitions }) =>
@@ -92,6 +96,8 @@ export class ShardFixture implements AsyncDisposable {
   readonly shard: Shard
   readonly removedFolders: string[] = []
   readonly #ownsBroker: boolean
+  readonly #config: BrokerConfig
+  readonly #unsubscribe: () => void
   #stopped: Promise<void> | null = null
 
   private constructor(options: FixtureOptions) {
@@ -102,6 +108,7 @@ export class ShardFixture implements AsyncDisposable {
       metadata.createTopic(name, partitions)
     const staticEntries = new Map([['log.flush.policy', options.flushPolicy ?? 'os']])
     const config = testConfig(directory, { staticEntries, ...options.config })
+    this.#config = config
     const real = nodeEnv({ log: options.log ?? silentLog })
     const env: Env = {
       ...real,
@@ -120,7 +127,7 @@ export class ShardFixture implements AsyncDisposable {
       startingPoints: this.broker.startingPoints,
     }
     this.shard = new Shard(env, start, this.#supervisor())
-    metadata.subscribe(({ records: committed, image }) => {
+    this.#unsubscribe = metadata.subscribe(({ records: committed, image }) => {
       const update = { records: committed, position: image.position, controllerId: image.controllerId }
       void this.shard.publish({ ...update, placements: this.broker.placements() })
     })
@@ -139,6 +146,7 @@ export class ShardFixture implements AsyncDisposable {
   }
 
   async #drainAndClose(): Promise<void> {
+    this.#unsubscribe()
     await this.shard.drain()
     await this.shard.close()
   }
@@ -231,8 +239,11 @@ export class ShardFixture implements AsyncDisposable {
 
   #supervisor(): SupervisorCalls {
     const { metadata } = this.broker
+    const { brokerKeys, staticEntries } = this.#config
     return {
       controllerRequest: ({ api, request }) => metadata.request(api, request),
+      describeConfigs: async (request) =>
+        describeConfigs(request, metadata.image, { id: NODE, keys: brokerKeys, staticEntries }),
       saveCheckpoint: async () => {},
       forgetPartition: async () => {},
       folderRemoved: async ({ path }) => void this.removedFolders.push(path),
