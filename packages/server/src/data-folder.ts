@@ -4,6 +4,8 @@ import { dirname } from 'node:path'
 import { type DataFolderLock, lockDataFolder } from './data-folder-lock.ts'
 import { StartupError } from './startup-error.ts'
 
+export { StartupError }
+
 const FILE_IN_THE_WAY = 'it, or a part of its path, is a file'
 
 /**

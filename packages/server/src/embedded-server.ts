@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Log } from '@millrace/base'
 import { silentLog } from '@millrace/base/node'
-import { loadConfig } from './config/load-config.ts'
-import { type RunningServer, startConfigured } from './server.ts'
+import { type LoadedConfig, loadConfig } from './config/load-config.ts'
+import { isServer, type RunningServer, startConfigured } from './server.ts'
+import { StartupError } from './startup-error.ts'
 
 export interface ServerOptions {
   /** Keys of docs/config.md with their values: these win over file and environment. */
@@ -18,17 +19,30 @@ export interface ServerOptions {
 }
 
 /**
- * Starts a server in this process, with a broker's defaults.
+ * Starts a server in this process, with a broker's defaults: alone it is a whole cluster, with `process.roles` and
+ * `controller.quorum.voters` it is part of one.
  * @throws StartupError when it cannot start: configuration, data folder, address
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { settings = {}, configFile = null, environment = {}, log = silentLog } = options
+  const { log = silentLog } = options
+  const node = await startConfigured(await loadSettings(options), log)
+  if (isServer(node)) return node
+  await node.close()
+  throw new StartupError(
+    'CONFIG_INVALID',
+    'process.roles=controller makes no server for clients: add the role broker',
+  )
+}
+
+/** The configuration that `settings` and the other sources make together. @throws StartupError */
+export function loadSettings(options: ServerOptions): Promise<LoadedConfig> {
+  const { settings = {}, configFile = null, environment = {} } = options
   const flags = Object.entries(settings).map(([key, value]) => ({
     key,
     value: String(value),
     origin: 'settings',
   }))
-  return await startConfigured(await loadConfig({ configFile, environment, flags }), log)
+  return loadConfig({ configFile, environment, flags })
 }
 
 /** What suits a test: one thread, a port that the system chooses, no waiting for the disk. */

@@ -1,4 +1,8 @@
+export { type ClusterNode, type ClusterOptions, type RunningCluster, startCluster } from './cluster.ts'
+export { type ConfigSources, type LoadedConfig, loadConfig } from './config/load-config.ts'
 export { type ConfigKeyDescription, configReference, describeConfigKeys } from './config/reference.ts'
+export type { ProcessRole } from './config/node-roles.ts'
 export { type ServerOptions, startEmbeddedServer, startServer } from './embedded-server.ts'
+export { type RunningNode, type StartOptions, startNode } from './node.ts'
 export type { RunningServer } from './server.ts'
 export { StartupError, type StartupErrorCode } from './startup-error.ts'

@@ -14,6 +14,10 @@ export type StartupErrorCode =
   | 'ADDRESS_IN_USE'
   | 'ADDRESS_UNAVAILABLE'
   | 'LISTENER_INSECURE'
+  | 'NODE_ID_IN_USE'
+  | 'CLUSTER_ID_MISMATCH'
+  | 'CONTROLLER_UNAVAILABLE'
+  | 'REGISTRATION_REFUSED'
 
 export class StartupError extends Error {
   override readonly name = 'StartupError'

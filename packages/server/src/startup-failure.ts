@@ -1,5 +1,6 @@
 /** What goes wrong at a start and is no defect, in words for the person who started it. */
 import { DiskError, type Endpoint, NetError } from '@millrace/base'
+import { BrokerRegistrationError } from '@millrace/broker'
 import { MetadataLogError } from '@millrace/metadata-log'
 import { CorruptLogError, DamagedFileError, TopicIdMismatchError } from '@millrace/storage'
 import { formatEndpoint } from './listener.ts'
@@ -7,7 +8,8 @@ import { StartupError } from './startup-error.ts'
 
 /** @returns the error itself when it is none of those */
 export function asStartupError(error: unknown, dataDirectory: string, listener: Endpoint): unknown {
-  if (error instanceof NetError) return addressError(error, listener)
+  if (error instanceof NetError) return listenFailure(error, listener)
+  if (error instanceof BrokerRegistrationError) return refusal(error)
   if (error instanceof DiskError) {
     return new StartupError(
       'DATA_FOLDER_UNWRITABLE',
@@ -26,7 +28,19 @@ export function asStartupError(error: unknown, dataDirectory: string, listener: 
   return error
 }
 
-function addressError({ code, message }: NetError, listener: Endpoint): StartupError {
+/** The controllers don't let this broker in, and won't. */
+function refusal({ code, message }: BrokerRegistrationError): StartupError {
+  switch (code) {
+    case 'DUPLICATE_BROKER_REGISTRATION':
+      return new StartupError('NODE_ID_IN_USE', message)
+    case 'INCONSISTENT_CLUSTER_ID':
+      return new StartupError('CLUSTER_ID_MISMATCH', message)
+    default:
+      return new StartupError('REGISTRATION_REFUSED', message)
+  }
+}
+
+export function listenFailure({ code, message }: NetError, listener: Endpoint): StartupError {
   const address = formatEndpoint(listener)
   if (code === 'EADDRINUSE') {
     return new StartupError(

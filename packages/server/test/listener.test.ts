@@ -2,11 +2,12 @@ import { expect, test } from 'vitest'
 import { formatEndpoint, isLoopback, parseListener } from '../src/listener.ts'
 
 test.each([
-  ['PLAINTEXT://127.0.0.1:9092', { host: '127.0.0.1', port: 9092 }],
-  ['127.0.0.1:0', { host: '127.0.0.1', port: 0 }],
-  ['plaintext://broker-1.example:19092', { host: 'broker-1.example', port: 19092 }],
-  ['[::1]:9092', { host: '::1', port: 9092 }],
-  ['PLAINTEXT://:9092', { host: '0.0.0.0', port: 9092 }],
+  ['PLAINTEXT://127.0.0.1:9092', { name: 'PLAINTEXT', host: '127.0.0.1', port: 9092 }],
+  ['127.0.0.1:0', { name: null, host: '127.0.0.1', port: 0 }],
+  ['plaintext://broker-1.example:19092', { name: 'PLAINTEXT', host: 'broker-1.example', port: 19092 }],
+  ['[::1]:9092', { name: null, host: '::1', port: 9092 }],
+  ['PLAINTEXT://:9092', { name: 'PLAINTEXT', host: '0.0.0.0', port: 9092 }],
+  ['CONTROLLER://127.0.0.1:9093', { name: 'CONTROLLER', host: '127.0.0.1', port: 9093 }],
 ])('%s is read', (text, endpoint) => {
   expect(parseListener(text)).toEqual(endpoint)
 })

@@ -1,5 +1,6 @@
 /** All keys of the process in one table, by section, with the other names under which some may be written. */
 import { ConfigTable, topicDefaultKeys } from '@millrace/metadata'
+import { membershipKeys, quorumKeys } from './quorum-keys.ts'
 import {
   housekeepingKeys,
   identityKeys,
@@ -11,6 +12,8 @@ import {
 
 const serverKeys = {
   ...identityKeys,
+  ...quorumKeys,
+  ...membershipKeys,
   ...networkKeys,
   ...topicCreationKeys,
   ...housekeepingKeys,
@@ -28,7 +31,13 @@ interface ConfigSection {
 }
 
 export const configSections: readonly ConfigSection[] = [
-  section('Identity and data', 'Who this broker is, and where it keeps what it stores.', identityKeys),
+  section('Identity and data', 'Who this node is, and where it keeps what it stores.', identityKeys),
+  section(
+    'Controllers',
+    'Who decides about the cluster, and how controllers find an active one among themselves.',
+    quorumKeys,
+  ),
+  section('Membership', 'How brokers and the active controller keep in touch.', membershipKeys),
   section('Network', 'Where clients connect, and what a connection may demand.', networkKeys),
   section(
     'New topics',

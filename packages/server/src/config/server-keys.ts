@@ -12,26 +12,26 @@ export const identityKeys = {
     default: 1,
     min: 0,
     max: INT_MAX,
-    text: 'Number of this broker, unique in its cluster. Written into the data folder at the first start, and checked at every later one.',
+    text: 'Number of this node, unique in its cluster over brokers and controllers. Written into the data folder at the first start, and checked at every later one.',
   }),
   'cluster.id': optionalStringKey({
-    text: 'Id of the cluster, 22 characters as `kafka-storage random-uuid` prints them. Not set: chosen at the first start and kept in the data folder. (ours)',
+    text: 'Id of the cluster, 22 characters as `kafka-storage random-uuid` prints them. Not set: derived from `controller.quorum.voters`, or chosen at random without voters, at the first start; then kept in the data folder. Set it where a cluster began with other voters than are configured now. (ours)',
   }),
   'broker.rack': optionalStringKey({ text: 'Where this broker stands, such as an availability zone.' }),
   'log.dirs': listKey({
     default: ['./data'],
-    text: 'Folder of all data, made when missing. Exactly one; relative to where the broker was started. Also written `log.dir` or `data.dir`.',
+    text: 'Folder of all data, made when missing. Exactly one; relative to where the process was started. Also written `log.dir` or `data.dir`.',
   }),
 }
 
 export const networkKeys = {
   listeners: listKey({
     default: ['PLAINTEXT://127.0.0.1:9092'],
-    text: 'Where clients connect, both wires on one port: `PLAINTEXT://HOST:PORT`, or `HOST:PORT` for short. Port 0 chooses a free one. Exactly one. Other machines can connect only to a host that is not loopback, which needs `allow.insecure`.',
+    text: 'Where clients connect, both wires on one port: `PLAINTEXT://HOST:PORT`, or `HOST:PORT` for short. Port 0 chooses a free one. A process that is only a controller has one listener too, for controllers and brokers, and by default it is where `controller.quorum.voters` says; one that is both has `CONTROLLER://HOST:PORT` beside that of the broker, unless it is alone. Other machines can connect only to a host that is not loopback, which needs `allow.insecure`.',
   }),
   'advertised.listeners': listKey({
     default: [],
-    text: 'What clients are told to connect to. Empty: the address at which each client came in, which is right unless something translates addresses in between.',
+    text: 'What clients, and with `CONTROLLER://` other nodes, are told to connect to. Empty: the address at which each client came in, which is right unless something translates addresses in between.',
   }),
   'allow.insecure': booleanKey({
     default: false,

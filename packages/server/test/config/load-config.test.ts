@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { resolveTopicConfig, type TopicConfig } from '@millrace/metadata'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { brokerConfig, dataDirectory } from '../../src/config/broker-config.ts'
+import type { BrokerConfig } from '@millrace/broker'
+import { dataDirectory } from '../../src/config/broker-config.ts'
 import { type ConfigSources, loadConfig } from '../../src/config/load-config.ts'
+import { nodeConfig } from '../../src/config/node-config.ts'
 import type { Setting } from '../../src/config/setting.ts'
 
 let dir: string
@@ -25,7 +27,7 @@ function flag(key: string, value: string): Setting {
 
 /** What holds on this broker for a topic that sets nothing. */
 async function topicConfig(sources: ConfigSources): Promise<TopicConfig> {
-  const { staticEntries } = brokerConfig(await loadConfig(sources), 'cluster')
+  const { staticEntries } = nodeConfig(await loadConfig(sources)).decisions
   return resolveTopicConfig(new Map(), { broker: new Map(), allBrokers: new Map(), static: staticEntries })
 }
 
@@ -150,7 +152,8 @@ describe('an environment variable', () => {
 })
 
 describe('the configuration of the broker', () => {
-  const config = async (...flags: Setting[]) => brokerConfig(await loadConfig({ flags }), 'cluster')
+  const config = async (...flags: Setting[]): Promise<BrokerConfig> =>
+    nodeConfig(await loadConfig({ flags })).broker!
 
   test('gives its topics the flush policy under its short name as well', async () => {
     const flushing = async (...flags: Setting[]) => {
@@ -183,7 +186,7 @@ describe('the configuration of the broker', () => {
 
   test.each([
     ['listeners', 'here', '--set: Invalid value for configuration listeners: "here" is not HOST:PORT'],
-    ['listeners', 'a:1,b:2', 'exactly one is supported, not 2'],
+    ['listeners', 'a:1,b:2', 'exactly one PLAINTEXT listener is supported'],
     ['log.dirs', '/a,/b', '--set: log.dirs must name exactly one folder'],
   ])('refuses %s=%s', async (key, value, message) => {
     await expect(config(flag(key, value))).rejects.toThrow(message)

@@ -1,0 +1,110 @@
+/** Where a node listens, by role, out of `listeners` and `advertised.listeners`. */
+import type { Endpoint } from '@millrace/base'
+import type { ListenerConfig } from '@millrace/broker'
+import { formatEndpoint, isLoopback, type ListenerName, parseListener } from '../listener.ts'
+import { StartupError } from '../startup-error.ts'
+import { invalidConfig, type LoadedConfig } from './load-config.ts'
+import type { NodeRoles } from './node-roles.ts'
+
+export interface NodeListeners {
+  readonly broker: ListenerConfig | null
+  /** Null for a controller that nobody else has to reach. */
+  readonly controller: ListenerConfig | null
+}
+
+/** @throws StartupError CONFIG_INVALID, LISTENER_INSECURE */
+export function nodeListeners(loaded: LoadedConfig, roles: NodeRoles): NodeListeners {
+  const bound = byName('listeners', loaded, roles)
+  const advertised = byName('advertised.listeners', loaded, roles)
+  const problem = roleProblem(bound, loaded, roles) ?? voterProblem(bound, advertised, roles)
+  if (problem !== null) throw invalid('listeners', loaded, problem)
+  const strangers = [...advertised.keys()].filter((name) => !bound.has(name))
+  if (strangers.length > 0) {
+    throw invalid('advertised.listeners', loaded, `there is no listener ${strangers.join(', ')} to advertise`)
+  }
+  for (const listener of bound.values()) requireSecure(listener, loaded)
+  return {
+    broker: listenerConfig('PLAINTEXT', bound, advertised),
+    controller: listenerConfig('CONTROLLER', bound, advertised),
+  }
+}
+
+type Named = ReadonlyMap<ListenerName, Endpoint>
+
+function byName(key: 'listeners' | 'advertised.listeners', loaded: LoadedConfig, roles: NodeRoles): Named {
+  const found = new Map<ListenerName, Endpoint>()
+  const texts = key === 'listeners' ? boundTexts(loaded, roles) : loaded.values[key]
+  const usual: ListenerName = roles.isBroker ? 'PLAINTEXT' : 'CONTROLLER'
+  for (const text of texts) {
+    const parsed = parseListener(text)
+    if ('problem' in parsed) throw invalid(key, loaded, parsed.problem)
+    const { name, host, port } = parsed
+    if (found.has(name ?? usual)) {
+      throw invalid(key, loaded, `exactly one ${name ?? usual} listener is supported`)
+    }
+    found.set(name ?? usual, { host, port })
+  }
+  return found
+}
+
+/** The voters say where a controller is to be found, so that nobody has to say it twice. */
+function boundTexts(
+  { values, explicit }: LoadedConfig,
+  { isBroker, ownVoter }: NodeRoles,
+): readonly string[] {
+  const isDefault = !isBroker && !explicit.has('listeners') && ownVoter !== null
+  return isDefault ? [`CONTROLLER://${formatEndpoint(ownVoter)}`] : values.listeners
+}
+
+function roleProblem(bound: Named, { explicit }: LoadedConfig, roles: NodeRoles): string | null {
+  const { isBroker, isController, voters } = roles
+  if (!isBroker && !explicit.has('listeners') && roles.ownVoter === null) {
+    return 'a controller that is not among the voters must be told where to listen, as CONTROLLER://HOST:PORT'
+  }
+  if (isBroker && !bound.has('PLAINTEXT')) return 'a broker needs a listener PLAINTEXT://HOST:PORT'
+  if (!isBroker && bound.has('PLAINTEXT')) {
+    return 'a process that is only a controller has no listener for clients: give it CONTROLLER://HOST:PORT'
+  }
+  if (!isController && bound.has('CONTROLLER'))
+    return 'a process that is only a broker has no CONTROLLER listener'
+  if (isController && voters.length > 0 && !bound.has('CONTROLLER')) {
+    return 'a controller with voters beside it needs CONTROLLER://HOST:PORT next to the listener of its broker'
+  }
+  return null
+}
+
+/** Everybody dials a voter where `controller.quorum.voters` says: another port would make it unreachable. */
+function voterProblem(bound: Named, advertised: Named, { ownVoter }: NodeRoles): string | null {
+  const listener = bound.get('CONTROLLER')
+  if (listener === undefined) return null
+  const { port } = advertised.get('CONTROLLER') ?? listener
+  if (ownVoter !== null && port !== ownVoter.port) {
+    return (
+      `this controller listens on port ${port}, but controller.quorum.voters has it at ` +
+      `${formatEndpoint(ownVoter)}: make them agree, or name the address that leads here in advertised.listeners`
+    )
+  }
+  return port === 0 ? 'the port of a controller must be chosen: others have to know it' : null
+}
+
+function requireSecure({ host, port }: Endpoint, { values }: LoadedConfig): void {
+  if (values['allow.insecure'] || isLoopback(host)) return
+  throw new StartupError(
+    'LISTENER_INSECURE',
+    `listener ${host}:${port} can be reached from other machines, but nothing is encrypted and nobody has to log in`,
+    'Listen on 127.0.0.1, or accept the risk in a network you trust with --allow-insecure (allow.insecure=true).',
+  )
+}
+
+function listenerConfig(name: ListenerName, bound: Named, advertised: Named): ListenerConfig | null {
+  const bind = bound.get(name)
+  if (bind === undefined) return null
+  const { host: advertisedHost = null, port: advertisedPort = null } = advertised.get(name) ?? {}
+  return { ...bind, advertisedHost, advertisedPort }
+}
+
+function invalid(key: string, { origins }: LoadedConfig, problem: string): StartupError {
+  return invalidConfig([
+    `${origins.get(key) ?? 'default'}: Invalid value for configuration ${key}: ${problem}`,
+  ])
+}
