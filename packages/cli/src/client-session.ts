@@ -1,5 +1,5 @@
 /** Clients as commands use them: opened from the shared options, closed on every path, their errors made readable. */
-import { Admin, type ClientOptions, MillraceError } from '@millrace/client'
+import { Admin, BrokerError, type ClientOptions, MillraceError } from '@millrace/client'
 import { CliError } from './cli-error.ts'
 import type { ConnectionOptions } from './options.ts'
 
@@ -23,13 +23,17 @@ export async function withAdmin<Result>(
   options: ConnectionOptions,
   work: (admin: Admin) => Promise<Result>,
 ): Promise<Result> {
-  return await withClientErrors(options, async () => {
-    const { connectTimeoutMs, ...client } = clientOptions(options)
-    await using admin = new Admin({ ...client, connectTimeoutMs })
-    // By itself, so that a wrong address is an error after seconds, whatever the command's own patience is.
-    await admin.connect({ timeoutMs: connectTimeoutMs })
-    return await work(admin)
-  })
+  const { connectTimeoutMs, ...client } = clientOptions(options)
+  await using admin = new Admin({ ...client, connectTimeoutMs })
+  // By itself, so that a wrong address is an error after seconds, whatever the command's own patience is.
+  await withClientErrors(options, () => admin.connect({ timeoutMs: connectTimeoutMs }))
+  try {
+    return await withClientErrors(options, () => work(admin))
+  } catch (error) {
+    if (!(error instanceof CliError) || error.code !== 'TIMEOUT') throw error
+    // A broker was there, so that nothing is wrong with the address.
+    throw new CliError(error.code, error.message, UNANSWERED_HINT)
+  }
 }
 
 /** @throws CliError instead of what a client threw */
@@ -45,6 +49,11 @@ export async function withClientErrors<Result>(
   }
 }
 
+const LEADERLESS_HINT =
+  'A majority of the controllers must run and reach each other. `millrace cluster describe` shows what the brokers see.'
+const UNANSWERED_HINT =
+  'Brokers were reached, but did not answer in time. `millrace cluster describe` shows whether the controllers have a leader.'
+
 const HINTS: ReadonlyMap<string, string> = new Map([
   [
     'UNKNOWN_TOPIC_OR_PARTITION',
@@ -52,17 +61,28 @@ const HINTS: ReadonlyMap<string, string> = new Map([
   ],
   ['TOPIC_ALREADY_EXISTS', 'Look at it with `millrace topic describe`, or add --if-not-exists.'],
   ['INVALID_REPLICATION_FACTOR', 'A topic cannot have more replicas than there are brokers.'],
+  ['BROKER_ID_NOT_REGISTERED', 'List the brokers with `millrace broker list`.'],
+  [
+    'UNSUPPORTED_VERSION',
+    'This cluster does not offer that. With Apache Kafka, it takes KRaft of version 3.9 or newer.',
+  ],
   ['INVALID_CONFIG', '`millrace topic describe NAME --configs` shows the names and values of a topic.'],
 ])
 
 function asCliError(error: MillraceError, { bootstrap }: ConnectionOptions): CliError {
   // The input of a producer failed, not the producer: its message already tells how far it came.
   if (error.cause instanceof CliError) return new CliError(error.cause.code, error.message, null)
+  if (isLeaderless(error)) return new CliError('NO_ACTIVE_CONTROLLER', error.message, LEADERLESS_HINT)
   const unreachable = error.code === 'CONNECTION' || error.code === 'TIMEOUT'
   const hint = unreachable
     ? `Is a broker running at ${bootstrap}? Start one with \`millrace broker\`, or name another with --bootstrap.`
     : (HINTS.get(error.code) ?? null)
   return new CliError(error.code, error.message, hint)
+}
+
+/** Brokers answered, and said for the whole time that no controller decides. */
+function isLeaderless({ code, cause }: MillraceError): boolean {
+  return code === 'TIMEOUT' && cause instanceof BrokerError && cause.code === 'NOT_CONTROLLER'
 }
 
 function isAbort(cause: unknown): boolean {

@@ -8,6 +8,7 @@ export interface CommandEntry {
   readonly load: () => Promise<{ readonly default: CommandSpec<never> }>
 }
 
+/** Called by itself, it asks for one of its commands. */
 export interface CommandGroup {
   readonly name: string
   readonly summary: string
@@ -15,11 +16,72 @@ export interface CommandGroup {
   readonly commands: readonly CommandEntry[]
 }
 
-export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
+/** A command that has others below it, such as `broker` with `broker list`. */
+export interface CommandFamily extends CommandEntry {
+  readonly commands: readonly CommandEntry[]
+}
+
+export const commandTable: readonly (CommandEntry | CommandGroup | CommandFamily)[] = [
+  {
+    name: 'dev',
+    summary: 'run a whole cluster on this machine, for development',
+    load: () => import('./commands/dev.ts'),
+  },
   {
     name: 'broker',
-    summary: 'run a broker in this process',
+    summary: 'run a broker in this process, or look at the brokers of a cluster',
     load: () => import('./commands/broker.ts'),
+    commands: [
+      {
+        name: 'list',
+        summary: 'list brokers with their state and what they host',
+        load: () => import('./commands/broker-list.ts'),
+      },
+      {
+        name: 'decommission',
+        summary: 'make the cluster forget a broker that will not come back',
+        load: () => import('./commands/broker-decommission.ts'),
+      },
+    ],
+  },
+  {
+    name: 'controller',
+    summary: 'run a controller in this process',
+    load: () => import('./commands/controller.ts'),
+  },
+  {
+    name: 'cluster',
+    summary: 'look at a cluster as a whole',
+    examples: ['millrace cluster describe'],
+    commands: [
+      {
+        name: 'describe',
+        summary: 'show brokers, controllers and topics of a cluster',
+        load: () => import('./commands/cluster-describe.ts'),
+      },
+    ],
+  },
+  {
+    name: 'quorum',
+    summary: 'look at the controllers, and change who of them votes',
+    examples: ['millrace quorum describe', 'millrace quorum add-voter 104'],
+    commands: [
+      {
+        name: 'describe',
+        summary: 'show leader, voters and observers, and how far each has got',
+        load: () => import('./commands/quorum-describe.ts'),
+      },
+      {
+        name: 'add-voter',
+        summary: 'give a controller that follows the quorum a vote',
+        load: () => import('./commands/quorum-add-voter.ts'),
+      },
+      {
+        name: 'remove-voter',
+        summary: "take a controller's vote",
+        load: () => import('./commands/quorum-remove-voter.ts'),
+      },
+    ],
   },
   {
     name: 'topic',
@@ -96,7 +158,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   },
   {
     name: 'config',
-    summary: 'the configuration of a broker',
+    summary: 'the configuration of a broker or controller',
     examples: ['millrace config docs'],
     commands: [
       {

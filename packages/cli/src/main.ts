@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** Entry of the command line: answers `--version` itself, leaves everything else to the program. */
+import { enableCompileCache } from 'node:module'
 import { versionLine } from './version.ts'
 
 const argv = process.argv.slice(2)
@@ -13,6 +14,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 if (argv.length === 1 && argv[0] === '--version') {
   process.stdout.write(versionLine('text') + '\n')
 } else {
+  // Saves a quarter of the start from the second run on; `dev` starts six processes at once.
+  enableCompileCache()
   const { runProgram } = await import('./program.ts')
   const exitCode = await runProgram(argv)
   if (exitCode !== 0) process.exitCode = exitCode

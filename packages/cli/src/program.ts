@@ -3,8 +3,8 @@
  * is about to be parsed.
  */
 import { Command, CommanderError, type HelpConfiguration, Option } from 'commander'
-import { CliError, ExitCode } from './cli-error.ts'
-import { commandTable, type CommandEntry, type CommandGroup } from './command-table.ts'
+import { CliError, ExitCode, usageError } from './cli-error.ts'
+import { commandTable, type CommandEntry, type CommandFamily, type CommandGroup } from './command-table.ts'
 import type { CommandSpec } from './command.ts'
 import { Output, paint, type OutputFormat } from './output.ts'
 import { interruptSignal } from './interrupt.ts'
@@ -33,15 +33,11 @@ class Program {
     this.#output = output
     this.#root = this.#prepare(new Command('millrace'))
     this.#root.description('Millrace, the event log for TypeScript teams.')
-    this.#addCommonOptions(this.#root, [
-      'millrace broker --data ./data',
-      'millrace topic create flights --partitions 6',
-    ])
+    this.#addCommonOptions(this.#root, ['millrace dev', 'millrace topic create flights --partitions 6'])
     for (const entry of commandTable) {
       const command = this.#addChild(this.#root, entry)
-      if (!isGroup(entry)) continue
-      this.#addCommonOptions(command, entry.examples)
-      for (const member of entry.commands) this.#addChild(command, member)
+      if (!('load' in entry)) this.#addCommonOptions(command, entry.examples)
+      if ('commands' in entry) for (const member of entry.commands) this.#addChild(command, member)
     }
   }
 
@@ -49,11 +45,11 @@ class Program {
     await this.#root.parseAsync(argv, { from: 'user' })
   }
 
-  #addChild(parent: Command, entry: CommandEntry | CommandGroup): Command {
+  #addChild(parent: Command, entry: CommandEntry | CommandGroup | CommandFamily): Command {
     const command = this.#prepare(new Command(entry.name))
       .summary(entry.summary)
       .description(sentence(entry.summary))
-    if (!isGroup(entry)) this.#entries.set(command, entry)
+    if ('load' in entry) this.#entries.set(command, entry)
     parent.addCommand(command)
     return command
   }
@@ -75,7 +71,12 @@ class Program {
     const { default: spec } = await entry.load()
     spec.configure(command)
     this.#addCommonOptions(command, spec.examples)
-    command.action((...call: unknown[]) => runCommand(spec, call, this.#output))
+    // What is no command of a family comes as a surplus argument; said here, because commander knows only the latter.
+    if (command.commands.length > 0) command.allowExcessArguments()
+    command.action((...call: unknown[]) => {
+      refuseUnknownCommand(command)
+      return runCommand(spec, call, this.#output)
+    })
   }
 
   #addCommonOptions(command: Command, examples: readonly string[]): void {
@@ -98,6 +99,14 @@ const helpStyle: HelpConfiguration = {
   styleSubcommandText: (text) => paint('cyan', text),
   styleOptionText: (text) => paint('yellow', text),
   styleArgumentText: (text) => paint('green', text),
+}
+
+function refuseUnknownCommand(family: Command): void {
+  const [unknown] = family.args
+  if (family.commands.length === 0 || unknown === undefined) return
+  const known = family.commands.map((command) => command.name()).join(', ')
+  const path = `${family.parent?.name()} ${family.name()}`
+  throw usageError(`unknown command '${unknown}'`, `\`${path}\` has ${known}. See \`${path} --help\`.`)
 }
 
 /** commander hands over the declared arguments one by one, then the options, then the command. */
@@ -152,8 +161,4 @@ function helpAsOption(argv: readonly string[]): string[] {
 
 function sentence(summary: string): string {
   return summary.charAt(0).toUpperCase() + summary.slice(1) + '.'
-}
-
-function isGroup(entry: CommandEntry | CommandGroup): entry is CommandGroup {
-  return 'commands' in entry
 }

@@ -29,3 +29,8 @@ export function formatMs(ms: number): string {
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`
 }
+
+/** `1, 2, 3` */
+export function idList(ids: readonly number[]): string {
+  return ids.toSorted((left, right) => left - right).join(', ')
+}

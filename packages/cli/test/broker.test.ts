@@ -151,7 +151,7 @@ describe('millrace broker', { timeout: 30_000 }, () => {
       /^error: cannot listen on nowhere\.invalid:9092: .*\n.*\n$/,
     ],
   ])('refuses %s in a line or two', async (_what, args, message) => {
-    const { code, stdout, stderr } = await broker('--data', data, ...args)
+    const { code, stdout, stderr } = await broker('--data', data, '--log-level', 'warn', ...args)
     expect(stderr).toMatch(message)
     expect([code, stdout]).toEqual([1, ''])
   })

@@ -25,6 +25,14 @@ describe('the command line', () => {
       ['topic', 'create', 'x', '--partition', '3'],
       "error: unknown option '--partition'\nDid you mean --partitions?\n",
     ],
+    [
+      ['broker', 'lisst'],
+      "error: unknown command 'lisst'\n`millrace broker` has list, decommission. See `millrace broker --help`.\n",
+    ],
+    [
+      ['broker', 'decommission', 'one'],
+      expect.stringMatching(/^error: .*Give a whole number.*\n.*millrace broker decommission --help/),
+    ],
     [['topic', 'alter', 'x'], 'error: nothing to change\nGive --partitions, --set or --unset.\n'],
   ])('answers %j with one error, one hint and exit code 2', async (args, message) => {
     expect(await callCli(args)).toEqual({ code: 2, stdout: '', stderr: message })

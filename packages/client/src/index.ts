@@ -1,5 +1,10 @@
 export { Admin } from './admin/admin.ts'
-export type { ClusterDescription, DescribeConfigsOptions, ValidateOptions } from './admin/admin.ts'
+export type { DescribeConfigsOptions, ValidateOptions } from './admin/admin.ts'
+export type {
+  BrokerDescription,
+  ClusterDescription,
+  DescribeClusterOptions,
+} from './admin/cluster-operations.ts'
 export type {
   ConfigAlteration,
   ConfigDescription,
@@ -9,6 +14,13 @@ export type {
   ConfigType,
 } from './admin/config-operations.ts'
 export type { DeletedRecords, DeleteRecordsTarget } from './admin/delete-records.ts'
+export type {
+  NewVoter,
+  QuorumDescription,
+  QuorumEndpoint,
+  QuorumReplica,
+  VoterKey,
+} from './admin/quorum-operations.ts'
 export type { CreatedTopic, NewPartitions, NewTopic, TopicListing } from './admin/topic-operations.ts'
 export { formatEndpoint, parseBootstrap } from './bootstrap.ts'
 export { requireBetween, withDefaults } from './client-options.ts'

@@ -1,16 +1,18 @@
 /** The admin client: topics, configs, offsets and the cluster itself. Each method is one operation with its retries. */
-import type { NodeId } from '@millrace/base'
 import type { ClientOptions } from '../client-options.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { listOffsets } from '../cluster/list-offsets.ts'
 import type { FoundOffset, OffsetQuery } from '../cluster/list-offsets.ts'
-import type { BrokerMetadata, TopicMetadata } from '../cluster/metadata-cache.ts'
-import { BrokerError } from '../errors.ts'
+import type { TopicMetadata } from '../cluster/metadata-cache.ts'
 import type { CallOptions } from '../retry/call-scope.ts'
+import { describeCluster, unregisterBroker } from './cluster-operations.ts'
+import type { BrokerDescription, ClusterDescription, DescribeClusterOptions } from './cluster-operations.ts'
 import { alterConfigs, describeConfigs } from './config-operations.ts'
 import type { ConfigAlteration, ConfigDescription, ConfigResource } from './config-operations.ts'
 import { deleteRecords } from './delete-records.ts'
 import type { DeletedRecords, DeleteRecordsTarget } from './delete-records.ts'
+import { addVoter, describeQuorum, removeVoter } from './quorum-operations.ts'
+import type { NewVoter, QuorumDescription, VoterKey } from './quorum-operations.ts'
 import {
   createPartitions,
   createTopics,
@@ -28,13 +30,6 @@ export interface ValidateOptions extends CallOptions {
 export interface DescribeConfigsOptions extends CallOptions {
   /** Only these configs; all when left out. */
   readonly names?: readonly string[] | undefined
-}
-
-export interface ClusterDescription {
-  readonly clusterId: string
-  /** The active controller, or a broker that reaches it; −1 while there is none. */
-  readonly controllerId: NodeId
-  readonly brokers: readonly BrokerMetadata[]
 }
 
 /**
@@ -129,20 +124,51 @@ export class Admin {
     return listOffsets(this.#cluster, queries, this.#cluster.scope(options))
   }
 
-  async describeCluster(options: CallOptions = {}): Promise<ClusterDescription> {
-    const scope = this.#cluster.scope(options)
-    const what = 'describe the cluster'
-    return await this.#cluster.retrying(what, scope, async (signal) => {
-      const answer = await this.#cluster.requestAny('DescribeCluster', {}, signal)
-      if (answer.errorCode !== 0) throw new BrokerError(answer.errorCode, what, answer.errorMessage)
-      const brokers = answer.brokers.map(({ brokerId, host, port, rack }) => ({
-        nodeId: brokerId,
-        host,
-        port,
-        rack,
-      }))
-      return { clusterId: answer.clusterId, controllerId: answer.controllerId, brokers }
-    })
+  /** Brokers that clients may use, and with `includeFenced` the others that are registered. */
+  describeCluster(options: DescribeClusterOptions = {}): Promise<ClusterDescription> {
+    return describeCluster(this.#cluster, options.includeFenced ?? false, this.#cluster.scope(options))
+  }
+
+  /** All brokers that are registered, the fenced ones too where the cluster tells, by id. */
+  async listBrokers(options: CallOptions = {}): Promise<readonly BrokerDescription[]> {
+    const { brokers } = await this.describeCluster({ ...options, includeFenced: true })
+    return brokers
+  }
+
+  /**
+   * Makes the cluster forget a broker that will not come back. Replicas that it still has stay assigned to it, without
+   * hope.
+   * @throws BrokerError BROKER_ID_NOT_REGISTERED
+   */
+  unregisterBroker(id: number, options: CallOptions = {}): Promise<void> {
+    return unregisterBroker(this.#cluster, id, this.#cluster.scope(options))
+  }
+
+  /** The metadata quorum as its leader sees it. While the controllers elect one, waits for it. */
+  describeQuorum(options: CallOptions = {}): Promise<QuorumDescription> {
+    return describeQuorum(this.#cluster, this.#cluster.scope(options))
+  }
+
+  /**
+   * Gives a controller that follows the quorum a vote (KIP-853).
+   *
+   * @example
+   * ```ts
+   * const { observers } = await admin.describeQuorum()
+   * await admin.addVoter(observers.find(({ id }) => id === 104)!)
+   * ```
+   * @throws BrokerError DUPLICATE_VOTER; REQUEST_TIMED_OUT when it can't be reached or does not catch up
+   */
+  addVoter(voter: NewVoter, options: CallOptions = {}): Promise<void> {
+    return addVoter(this.#cluster, voter, this.#cluster.scope(options))
+  }
+
+  /**
+   * Takes a controller's vote (KIP-853). It goes on following until it is stopped.
+   * @throws BrokerError VOTER_NOT_FOUND when that id with that directory has none
+   */
+  removeVoter(voter: VoterKey, options: CallOptions = {}): Promise<void> {
+    return removeVoter(this.#cluster, voter, this.#cluster.scope(options))
   }
 
   /** Closes the connections; calls in progress reject. */

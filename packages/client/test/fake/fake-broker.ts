@@ -16,7 +16,7 @@ export function answerRequest(
 ): Answer | Promise<Answer> {
   switch (request.api) {
     case 'ApiVersions':
-      return { apiKeys: advertisedVersions(), nativeWire: apiVersion >= 3 ? cluster.nativeWire : 0 }
+      return { apiKeys: advertisedVersions('broker'), nativeWire: apiVersion >= 3 ? cluster.nativeWire : 0 }
     case 'Metadata':
       return metadata(cluster, request.body)
     case 'Produce':
@@ -28,14 +28,15 @@ export function answerRequest(
     case 'CreateTopics':
       return createTopics(cluster, request.body)
     case 'DescribeCluster':
-      return { clusterId: 'fake', controllerId: nodeId(1), brokers: cluster.brokers.map(asClusterBroker) }
+      return describeCluster(cluster)
     default:
       throw new Error(`the fake broker does not know ${request.api}`)
   }
 }
 
-function asClusterBroker({ nodeId: brokerId, host, port }: FakeCluster['brokers'][number]) {
-  return { brokerId, host, port }
+function describeCluster(cluster: FakeCluster): ResponseInputOf<'DescribeCluster'> {
+  const brokers = cluster.brokers.map(({ nodeId: brokerId, host, port }) => ({ brokerId, host, port }))
+  return { clusterId: 'fake', controllerId: nodeId(1), brokers }
 }
 
 function metadata(cluster: FakeCluster, body: RequestOf<'Metadata'>): ResponseInputOf<'Metadata'> {
