@@ -170,7 +170,8 @@ async function isVoterAgain(cluster: Cluster, node: ClusterNode, lostDirectory: 
   for (;;) {
     const { voters, highWatermark } = await admin.describeQuorum()
     const voter = voters.find(({ id }) => id === node.id)
-    if (voter !== undefined && voter.directoryId !== lostDirectory && voter.logEndOffset >= highWatermark) return
+    if (voter !== undefined && voter.directoryId !== lostDirectory && voter.logEndOffset >= highWatermark)
+      return
     await delay(50)
   }
 }

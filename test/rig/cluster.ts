@@ -84,6 +84,17 @@ export class ClusterNode {
     }
   }
 
+  /** Waits until the process has printed this. */
+  async prints(text: string, timeoutMs = 20_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs
+    while (!this.#output.includes(text)) {
+      if (!this.alive) throw new Error(`node ${this.id} ended before it said "${text}":\n${this.#output}`)
+      if (performance.now() > deadline)
+        throw new Error(`node ${this.id} never said "${text}":\n${this.#output}`)
+      await delay(10)
+    }
+  }
+
   async kill(): Promise<void> {
     await this.#end('SIGKILL')
   }
@@ -129,10 +140,13 @@ export class ClusterNode {
 
 export class Cluster implements AsyncDisposable {
   readonly nodes: readonly ClusterNode[]
+  /** As every node is told, `ID@HOST:PORT,…`. */
+  readonly voters: string
   readonly #folder: string
 
-  private constructor(nodes: readonly ClusterNode[], folder: string) {
+  private constructor(nodes: readonly ClusterNode[], voters: string, folder: string) {
     this.nodes = nodes
+    this.voters = voters
     this.#folder = folder
   }
 
@@ -153,7 +167,7 @@ export class Cluster implements AsyncDisposable {
       const args = nodeArguments(role, { id, port, data, voters, settings, advertised: proxy?.port ?? null })
       return new ClusterNode({ id, role, data, port }, args, proxy)
     })
-    const cluster = new Cluster(nodes, folder)
+    const cluster = new Cluster(nodes, voters, folder)
     try {
       await cluster.startAll()
       return cluster

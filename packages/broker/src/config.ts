@@ -14,6 +14,8 @@ export interface ListenerConfig {
   readonly advertisedHost: string | null
   /** null: the bound port. */
   readonly advertisedPort: number | null
+  /** What other nodes are told to dial where nothing is advertised: never a wildcard such as 0.0.0.0. */
+  readonly reachableHost: string
 }
 
 /** What each shard is told: cloneable, so that it reaches other threads. */
@@ -65,8 +67,10 @@ export interface BrokerConfig extends ShardConfig {
   readonly sessionTimeoutMs: number
   /** How long a stop waits for the controller to take leaderships away. */
   readonly controlledShutdownTimeoutMs: number
-  /** Most time that a request for the controller waits for one, and for its answer, whatever the client asks for. */
+  /** Most time that a request for the controller takes, whatever the client asks for. */
   readonly controllerRequestTimeoutMs: number
+  /** Most of that time for which it waits while no controller is active. */
+  readonly controllerWaitMs: number
   /** Pause before a controller that could not be reached is tried again; doubles up to the maximum. */
   readonly controllerRetryBackoffMs: { readonly first: number; readonly max: number }
 }

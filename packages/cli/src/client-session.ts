@@ -6,6 +6,8 @@ import type { ConnectionOptions } from './options.ts'
 const CONNECT_TIMEOUT_MS = 5000
 /** A person who mistyped a name wants to hear of it; a topic that was just created appears within this everywhere. */
 const UNKNOWN_TOPIC_TIMEOUT_MS = 1000
+/** Longer than an election takes, shorter than a person takes a command to be stuck. */
+const NO_CONTROLLER_TIMEOUT_MS = 5000
 
 export function clientOptions({ bootstrap, wire, timeout }: ConnectionOptions) {
   return {
@@ -15,6 +17,7 @@ export function clientOptions({ bootstrap, wire, timeout }: ConnectionOptions) {
     connectTimeoutMs: Math.min(timeout, CONNECT_TIMEOUT_MS),
     apiTimeoutMs: timeout,
     unknownTopicTimeoutMs: UNKNOWN_TOPIC_TIMEOUT_MS,
+    noControllerTimeoutMs: NO_CONTROLLER_TIMEOUT_MS,
   } satisfies ClientOptions
 }
 
@@ -50,7 +53,7 @@ export async function withClientErrors<Result>(
 }
 
 const LEADERLESS_HINT =
-  'A majority of the controllers must run and reach each other. `millrace cluster describe` shows what the brokers see.'
+  'Start controllers until a majority of controller.quorum.voters runs, and check that they reach each other: their logs say who does not answer.'
 const UNANSWERED_HINT =
   'Brokers were reached, but did not answer in time. `millrace cluster describe` shows whether the controllers have a leader.'
 
@@ -72,7 +75,10 @@ const HINTS: ReadonlyMap<string, string> = new Map([
 function asCliError(error: MillraceError, { bootstrap }: ConnectionOptions): CliError {
   // The input of a producer failed, not the producer: its message already tells how far it came.
   if (error.cause instanceof CliError) return new CliError(error.cause.code, error.message, null)
-  if (isLeaderless(error)) return new CliError('NO_ACTIVE_CONTROLLER', error.message, LEADERLESS_HINT)
+  if (isLeaderless(error)) {
+    const message = `no controller is active, because a majority of them is missing or cannot agree: ${error.message}`
+    return new CliError('NO_ACTIVE_CONTROLLER', message, LEADERLESS_HINT)
+  }
   const unreachable = error.code === 'CONNECTION' || error.code === 'TIMEOUT'
   const hint = unreachable
     ? `Is a broker running at ${bootstrap}? Start one with \`millrace broker\`, or name another with --bootstrap.`

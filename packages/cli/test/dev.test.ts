@@ -102,7 +102,7 @@ async function basePort(): Promise<string> {
 const SMALL = ['--controllers', '1', '--brokers', '1']
 
 describe('millrace dev', { timeout: 120_000 }, () => {
-  test('is a cluster after one line, which a second run brings back with its records and ports', async () => {
+  test('is a cluster after one line, which later runs bring back with its records, apart or in one process', async () => {
     const first = await startDev(...SMALL, '--data', folder, '--base-port', await basePort())
     const { bootstrap, nodes } = first.ready
     expect(nodes).toEqual([
@@ -126,36 +126,36 @@ describe('millrace dev', { timeout: 120_000 }, () => {
     })
     expect(await stop(first)).toEqual([0, null])
     expect(first.rest).toEqual([])
+    for (const node of ['controller-101', 'broker-1']) {
+      const log = readFileSync(join(folder, `logs/${node}.log`), 'utf8')
+      expect(log).toContain('has stopped cleanly')
+      expect(log).not.toMatch(/WARN|ERROR/)
+    }
 
-    const second = await startDev('--data', folder)
-    expect(second.ready.nodes.map(({ id, listen }) => [id, listen])).toEqual(
-      nodes.map(({ id, listen }) => [id, listen]),
-    )
-    expect(await json('topic list', bootstrap)).toMatchObject({ topics: [{ name: 'kept', partitions: 2 }] })
-    expect(await stop(second)).toEqual([0, null])
-  })
-
-  test('goes on with another port where a stranger listens, and keeps what it has', async () => {
-    const first = await startDev(...SMALL, '--data', folder, '--base-port', await basePort())
-    await json('topic create kept', first.ready.bootstrap)
-    await stop(first)
-    const strangers = first.ready.nodes.map(({ listen }) =>
+    // Where a stranger listens by now, another port is found.
+    const strangers = nodes.map(({ listen }) =>
       createServer().listen(Number(listen.split(':')[1]), '127.0.0.1'),
     )
     await Promise.all(strangers.map((stranger) => once(stranger, 'listening')))
-
     const second = await startDev('--data', folder)
+    for (const stranger of strangers) stranger.close()
     expect(second.events).toMatchObject([
       { event: 'port-taken', id: 101 },
       { event: 'port-taken', id: 1 },
     ])
-    expect(second.ready.bootstrap).not.toBe(first.ready.bootstrap)
-    expect(await json('topic list', second.ready.bootstrap)).toMatchObject({ topics: [{ name: 'kept' }] })
-    await stop(second)
-    for (const stranger of strangers) stranger.close()
+    expect(second.ready.bootstrap).not.toBe(bootstrap)
+    const kept = { topics: [{ name: 'kept', partitions: 2 }] }
+    expect(await json('topic list', second.ready.bootstrap)).toMatchObject(kept)
+    expect(await stop(second)).toEqual([0, null])
+
+    const together = await startDev('--data', folder, '--in-process')
+    const { pid } = together.child
+    expect(together.ready.nodes).toMatchObject(second.ready.nodes.map((node) => ({ ...node, pid })))
+    expect(await json('topic list', together.ready.bootstrap)).toMatchObject(kept)
+    expect(await stop(together)).toEqual([0, null])
   })
 
-  test('says that a node has died, and starts it again', async () => {
+  test('starts a node again that has died, shares its folder with nobody, and takes its nodes with it when killed', async () => {
     const dev = await startDev(...SMALL, '--data', folder, '--base-port', await basePort())
     const { pid } = dev.ready.nodes.find(({ id }) => id === 1)!
     process.kill(pid, 'SIGKILL')
@@ -166,42 +166,25 @@ describe('millrace dev', { timeout: 120_000 }, () => {
     )
     expect((dev.events[0]!.lastLines as string[]).join('\n')).toContain('broker is ready')
     expect(await json('topic create again', dev.ready.bootstrap)).toMatchObject({ created: true })
-    expect(await stop(dev)).toEqual([0, null])
-    expect(readFileSync(join(folder, 'logs/broker-1.log'), 'utf8')).toContain('broker has stopped cleanly')
+    expect(await runCli(['dev', '--data', folder])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`${folder} is in use by process ${dev.child.pid}`),
+    })
+    await stop(dev, 'SIGKILL')
   })
 
-  test('takes its nodes with it when it is killed, and leaves nothing of a temporary folder when it ends', async () => {
-    const killed = await startDev(...SMALL, '--data', folder, '--base-port', await basePort())
-    await stop(killed, 'SIGKILL')
-    const { ready, ...temporary } = await startDev(...SMALL, '--base-port', await basePort())
-    const place = dirname(ready.nodes[0]!.data)
+  test('leaves nothing of a temporary folder when it ends', async () => {
+    const dev = await startDev(...SMALL, '--base-port', await basePort())
+    const place = dirname(dev.ready.nodes[0]!.data)
     expect(existsSync(place)).toBe(true)
-    expect(await stop({ ready, ...temporary }, 'SIGTERM')).toEqual([0, null])
+    expect(await stop(dev, 'SIGTERM')).toEqual([0, null])
     expect(existsSync(place)).toBe(false)
-  })
-
-  test('runs all nodes in one process when asked to, with the same folder', async () => {
-    const apart = await startDev(...SMALL, '--data', folder, '--base-port', await basePort())
-    await json('topic create kept', apart.ready.bootstrap)
-    await stop(apart)
-    const together = await startDev('--data', folder, '--in-process')
-    expect(together.ready.nodes.map(({ pid }) => pid)).toEqual([together.child.pid, together.child.pid])
-    expect(together.ready.bootstrap).toBe(apart.ready.bootstrap)
-    expect(await json('topic list', together.ready.bootstrap)).toMatchObject({ topics: [{ name: 'kept' }] })
-    expect(await stop(together)).toEqual([0, null])
   })
 
   test('does not start what cannot work, and says why', async () => {
     const failed = await runCli(['dev', ...SMALL, '--data', folder, '--set', 'shards=many'])
     expect(failed).toMatchObject({ code: 1, stdout: '' })
     expect(failed.stderr).toMatch(/^error: (controller-101|broker-1) does not start:\n {2}error: .*shards/)
-
-    const dev = await startDev('--data', folder)
-    expect(await runCli(['dev', '--data', folder])).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining(`${folder} is in use by process ${dev.child.pid}`),
-    })
-    await stop(dev)
   })
 
   test('of three and three survives the loss of the leading controller, and votes can be moved', async () => {

@@ -20,6 +20,11 @@ export interface ClientOptions {
   readonly apiTimeoutMs?: number | undefined
   /** How long a topic that the brokers do not know may take to appear before that is an error. Default 5,000. */
   readonly unknownTopicTimeoutMs?: number | undefined
+  /**
+   * How long calls that need the active controller are tried while the brokers say that there is none. Default: for the
+   * whole time of the call, because elections pass.
+   */
+  readonly noControllerTimeoutMs?: number | undefined
   /** Wait before the first retry; doubles, with jitter. Default 50. */
   readonly retryBackoffMs?: number | undefined
   /** Longest wait between retries. Default 1,000. */
@@ -43,6 +48,8 @@ export type ResolvedClientOptions = {
   >
 }
 
+const DURATION_MAX_MS = 2 ** 31 - 1
+
 const DEFAULTS: ResolvedClientOptions = {
   clientId: 'millrace',
   wire: 'auto',
@@ -50,6 +57,7 @@ const DEFAULTS: ResolvedClientOptions = {
   requestTimeoutMs: 30_000,
   apiTimeoutMs: 60_000,
   unknownTopicTimeoutMs: 5_000,
+  noControllerTimeoutMs: DURATION_MAX_MS,
   retryBackoffMs: 50,
   retryBackoffMaxMs: 1_000,
   reconnectBackoffMs: 50,
@@ -62,7 +70,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
   const resolved = withDefaults(DEFAULTS, options)
   for (const [name, value] of Object.entries(resolved)) {
     if (name.endsWith('Ms'))
-      requireBetween(name, value as number, name.includes('Backoff') ? 0 : 1, 2 ** 31 - 1)
+      requireBetween(name, value as number, name.includes('Backoff') ? 0 : 1, DURATION_MAX_MS)
   }
   if (!['auto', 'native', 'kafka'].includes(resolved.wire)) {
     throw new ConfigError(`wire must be 'auto', 'native' or 'kafka', not ${JSON.stringify(resolved.wire)}`)

@@ -39,3 +39,8 @@ export function formatEndpoint({ host, port }: Endpoint): string {
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
+
+/** All addresses of the machine: fine to listen on, and nothing that anybody could dial. */
+export function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || /^(0{0,4}:){2,7}0{0,4}$/.test(host)
+}

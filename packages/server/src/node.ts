@@ -10,6 +10,7 @@ import type { LoadedConfig } from './config/load-config.ts'
 import { type NodeConfig, nodeConfig } from './config/node-config.ts'
 import { type ProcessRole, roleNames, roleWarnings } from './config/node-roles.ts'
 import { ControllerRole } from './controller/controller-role.ts'
+import { askForCluster } from './controller-question.ts'
 import { formatEndpoint } from './listener.ts'
 import { closeFolder, type NodeFolder, openNodeFolder } from './node-folder.ts'
 import { QuorumWatch } from './quorum-watch.ts'
@@ -30,6 +31,11 @@ export interface RunningNode extends AsyncDisposable {
   /** Worker threads; 0: all on the main thread. */
   readonly shards: number
   readonly quorum: MetadataQuorum
+  /**
+   * Resolves when the node finds that it can never take part in the cluster that its voters make: whoever started it
+   * should close it and say so. Else it stays pending.
+   */
+  readonly refused: Promise<StartupError>
   /** Hands leaderships over, drains, flushes, writes the clean mark. Calling it again is harmless. */
   close(): Promise<void>
 }
@@ -54,6 +60,7 @@ export async function startNode(
   for (const warning of roleWarnings(config.roles, config.quorum.autoJoin)) env.log.warn({}, warning)
   await using opened = new AsyncDisposableStack()
   try {
+    await refuseTwin(env, config)
     const folder = await openNodeFolder(env, config)
     if (config.broker === null) opened.defer(() => closeFolder(folder))
     const quorum = await openQuorum(env, config, folder)
@@ -80,22 +87,46 @@ export async function startNode(
             registrationTimeoutMs: config.membership.registrationTimeoutMs,
             signal,
           })
+    const { promise: refused, resolve: refuse } = Promise.withResolvers<StartupError>()
     const watch = new QuorumWatch({
       env,
       nodeId: config.nodeId,
       clusterId,
-      voters: config.roles.voters,
       quorum,
-      onForeignCluster: (id) => broker?.giveUp(foreignCluster(clusterId, id)),
+      onForeignCluster: (id) => {
+        const error = foreignCluster(clusterId, id)
+        broker?.giveUp(error)
+        // A log that names its voters is part of this cluster: then it is the others who are wrong here.
+        if (!quorum.voters.isResolved) refuse(error)
+      },
     })
     watch.start()
     opened.defer(() => watch.stop())
     const brokerEndpoint = (await broker?.start()) ?? null
     if (broker !== null) opened.defer(() => broker.stop())
-    return runningNode({ config, folder, quorum, controllerEndpoint, brokerEndpoint }, opened.move())
+    const parts = { config, folder, quorum, refused, controllerEndpoint, brokerEndpoint }
+    return runningNode(parts, opened.move())
   } catch (error) {
     throw asStartupError(error, config.dataDirectory, config.broker?.listener ?? config.controllerListener!)
   }
+}
+
+/**
+ * Two controllers of one number would take the vote from each other, each with the right to replace a lost disk. Asked
+ * before this node listens, so that it cannot be itself that answers.
+ */
+async function refuseTwin(env: Env, { controllerListener, roles: { ownVoter } }: NodeConfig): Promise<void> {
+  if (ownVoter === null || controllerListener === null) return
+  const { host, port } = controllerListener
+  // Where it is about to listen itself, a twin shows as an address in use.
+  if (host === ownVoter.host && port === ownVoter.port) return
+  if ((await askForCluster(env, ownVoter, `controller-${ownVoter.id}`)) === null) return
+  const address = formatEndpoint(ownVoter)
+  throw new StartupError(
+    'NODE_ID_IN_USE',
+    `a controller answers already at ${address}, where controller.quorum.voters has node ${ownVoter.id}`,
+    'Stop it, or give this one another node.id: two controllers with one number must not vote.',
+  )
 }
 
 function openQuorum(env: Env, config: NodeConfig, { identity }: NodeFolder): Promise<MetadataQuorum> {
@@ -115,20 +146,21 @@ function openQuorum(env: Env, config: NodeConfig, { identity }: NodeFolder): Pro
 /** Of a quorum of one, to which nobody ever speaks. */
 const UNREACHABLE: Endpoint = { host: 'localhost', port: 0 }
 
-function advertised({ host, port, advertisedHost, advertisedPort }: ListenerConfig): Endpoint {
-  return { host: advertisedHost ?? host, port: advertisedPort ?? port }
+function advertised({ port, advertisedHost, advertisedPort, reachableHost }: ListenerConfig): Endpoint {
+  return { host: advertisedHost ?? reachableHost, port: advertisedPort ?? port }
 }
 
 interface NodeParts {
   readonly config: NodeConfig
   readonly folder: NodeFolder
   readonly quorum: MetadataQuorum
+  readonly refused: Promise<StartupError>
   readonly controllerEndpoint: Endpoint | null
   readonly brokerEndpoint: Endpoint | null
 }
 
 function runningNode(parts: NodeParts, opened: AsyncDisposableStack): RunningNode {
-  const { config, folder, quorum, controllerEndpoint, brokerEndpoint } = parts
+  const { config, folder, quorum, refused, controllerEndpoint, brokerEndpoint } = parts
   let closing: Promise<void> | null = null
   const close = (): Promise<void> => (closing ??= opened.disposeAsync())
   return {
@@ -140,6 +172,7 @@ function runningNode(parts: NodeParts, opened: AsyncDisposableStack): RunningNod
     controllerListener: controllerEndpoint === null ? null : formatEndpoint(controllerEndpoint),
     shards: config.broker?.shards ?? 0,
     quorum,
+    refused,
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -4,27 +4,29 @@
  * Owns: one timer. Must not know: how a leader is elected.
  * Invariant: silent while a leader is known; at most one round of questions at a time.
  */
-import { type Env, NO_NODE, type NodeId, type TimerId } from '@millrace/base'
-import type { BootstrapVoter, MetadataQuorum } from '@millrace/metadata-log'
-import { connect, type ClientConnection } from '@millrace/net'
+import { type Endpoint, type Env, NO_NODE, type NodeId, type TimerId } from '@millrace/base'
+import type { MetadataQuorum } from '@millrace/metadata-log'
+import { askForCluster } from './controller-question.ts'
 import { formatEndpoint } from './listener.ts'
 
 export interface QuorumWatchOptions {
   readonly env: Pick<Env, 'net' | 'clock' | 'timers' | 'log'>
   readonly nodeId: NodeId
   readonly clusterId: string
-  readonly voters: readonly BootstrapVoter[]
-  readonly quorum: Pick<MetadataQuorum, 'leader'>
+  readonly quorum: Pick<MetadataQuorum, 'leader' | 'voters'>
   /** More than half of the voters belong to this other cluster. */
   readonly onForeignCluster: (clusterId: string) => void
 }
 
 const INTERVAL_MS = 3000
-const QUESTION_TIMEOUT_MS = 1000
-const ENDPOINT_OF_CONTROLLERS = 2
+
+interface Voter {
+  readonly id: NodeId
+  readonly endpoint: Endpoint
+}
 
 interface Finding {
-  readonly voter: BootstrapVoter
+  readonly voter: Voter
   /** null: it did not answer. */
   readonly clusterId: string | null
 }
@@ -52,44 +54,24 @@ export class QuorumWatch {
   }
 
   async #look(): Promise<void> {
-    const { quorum, voters, nodeId } = this.#options
+    const { quorum, nodeId } = this.#options
     if (quorum.leader.id !== NO_NODE) return
-    const others = voters.filter(({ id }) => id !== nodeId)
+    const others = quorum.voters.voters.filter(({ id }) => id !== nodeId)
     const findings = await Promise.all(others.map((voter) => this.#ask(voter)))
     if (!this.#stopped && quorum.leader.id === NO_NODE) this.#report(findings)
   }
 
-  async #ask(voter: BootstrapVoter): Promise<Finding> {
-    const { env } = this.#options
-    let connection: ClientConnection | null = null
-    try {
-      connection = await connect({
-        env,
-        endpoint: voter,
-        clientId: 'quorum-watch',
-        wire: 'native',
-        connectTimeoutMs: QUESTION_TIMEOUT_MS,
-      })
-      const question = { endpointType: ENDPOINT_OF_CONTROLLERS }
-      const { clusterId } = await connection.request('DescribeCluster', question, {
-        timeoutMs: QUESTION_TIMEOUT_MS,
-      })
-      return { voter, clusterId }
-    } catch {
-      // However it fails, it is a voter that does not answer: that is what is reported.
-      return { voter, clusterId: null }
-    } finally {
-      connection?.close()
-    }
+  async #ask(voter: Voter): Promise<Finding> {
+    return { voter, clusterId: await askForCluster(this.#options.env, voter.endpoint, 'quorum-watch') }
   }
 
   #report(findings: readonly Finding[]): void {
-    const { env, clusterId, voters } = this.#options
+    const { env, clusterId, quorum } = this.#options
+    const { majority, size } = quorum.voters
     const silent = findings.filter((finding) => finding.clusterId === null)
     const foreign = findings.filter(
       (finding) => finding.clusterId !== null && finding.clusterId !== clusterId,
     )
-    const majority = Math.floor(voters.length / 2) + 1
     const [stranger] = foreign
     if (stranger !== undefined) {
       env.log.error(
@@ -100,7 +82,7 @@ export class QuorumWatch {
       return
     }
     env.log.warn(
-      { voters: voters.length, needed: majority, silent: names(silent) },
+      { voters: size, needed: majority, silent: names(silent) },
       silent.length === 0
         ? 'no active controller yet: an election is under way'
         : 'no active controller: start the voters that do not answer, or check that this node can reach them',
@@ -109,5 +91,5 @@ export class QuorumWatch {
 }
 
 function names(findings: readonly Finding[]): string[] {
-  return findings.map(({ voter }) => `${voter.id}@${formatEndpoint(voter)}`)
+  return findings.map(({ voter }) => `${voter.id}@${formatEndpoint(voter.endpoint)}`)
 }

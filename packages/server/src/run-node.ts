@@ -8,8 +8,9 @@ import { type ConfigSources, type LoadedConfig, loadConfig } from './config/load
 import { createLog } from './logging/log.ts'
 import type { RunningNode } from './node.ts'
 import { startConfigured } from './server.ts'
+import { StartupError } from './startup-error.ts'
 
-export { StartupError } from './startup-error.ts'
+export { StartupError }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 const EXIT_UNEXPECTED = 70
@@ -18,7 +19,7 @@ const TRIM_DELAY_MS = 1000
 
 /**
  * Resolves when the node has stopped.
- * @throws StartupError when it cannot start
+ * @throws StartupError when it cannot start, or finds later that it belongs to another cluster than its peers
  */
 export async function runNode(sources: ConfigSources): Promise<void> {
   const loaded = await loadConfig(sources)
@@ -35,8 +36,9 @@ export async function runNode(sources: ConfigSources): Promise<void> {
   reportReady(node, loaded, log)
   setTimeout(trimMemory, TRIM_DELAY_MS).unref()
 
-  await stop.requested
+  const refusal = await Promise.race([stop.requested, node.refused])
   await node.close()
+  if (refusal instanceof StartupError) throw refusal
   log.info({ uptimeMs: Math.round(performance.now()) }, `${nameOf(node)} has stopped cleanly`)
 }
 

@@ -1,6 +1,6 @@
 /**
  * Passes requests of clients on to the active controller, through elections and lost connections, and always answers
- * within the request's time.
+ * within the request's time; sooner while there is no controller, so that a client can tell a person.
  *
  * A request goes out again only when it is certain that nothing came of it before: it was not sent, or the node that got
  * it was no controller. Is the outcome unknown, the client is told REQUEST_TIMED_OUT: sent again, a creation would be
@@ -19,7 +19,10 @@ import { forwardedApis } from './forwarded-apis.ts'
 
 export interface ControllerLinkOptions {
   readonly env: Pick<Env, 'clock' | 'timers'>
-  readonly config: Pick<BrokerConfig, 'controllerRequestTimeoutMs' | 'controllerRetryBackoffMs'>
+  readonly config: Pick<
+    BrokerConfig,
+    'controllerRequestTimeoutMs' | 'controllerWaitMs' | 'controllerRetryBackoffMs'
+  >
   readonly quorum: QuorumView
   /** Closed with this link. */
   readonly route: ControllerRoute
@@ -46,8 +49,10 @@ export class ControllerLink implements ControllerChannel<ForwardedApi> {
   ): Promise<ResponseInputOf<N>> {
     const { timeoutMs, errorCodes, refuse } = forwardedApis[api]
     const { env, config, route } = this.#options
-    const wantedMs = timeoutMs(request) ?? Infinity
-    const deadlineMs = env.clock.monoMs() + Math.min(Math.max(0, wantedMs), config.controllerRequestTimeoutMs)
+    const wantedMs = Math.max(0, timeoutMs(request) ?? Infinity)
+    const startMs = env.clock.monoMs()
+    const deadlineMs = startMs + Math.min(wantedMs, config.controllerRequestTimeoutMs)
+    const patienceEndMs = Math.min(deadlineMs, startMs + config.controllerWaitMs)
     let reason = ''
     for (let attempt = 0; ; attempt++) {
       const leftMs = Math.max(0, deadlineMs - env.clock.monoMs())
@@ -62,8 +67,8 @@ export class ControllerLink implements ControllerChannel<ForwardedApi> {
       } else {
         reason = outcome.reason
       }
-      if (this.#closed || env.clock.monoMs() >= deadlineMs) break
-      await this.#pause(attempt, deadlineMs)
+      if (this.#closed || env.clock.monoMs() >= patienceEndMs) break
+      await this.#pause(attempt, patienceEndMs)
     }
     return refuse(request, {
       errorCode: ErrorCode.NOT_CONTROLLER,
@@ -80,10 +85,10 @@ export class ControllerLink implements ControllerChannel<ForwardedApi> {
   }
 
   /** Until the leader changes, for a back-off at most. */
-  #pause(attempt: number, deadlineMs: number): Promise<void> {
+  #pause(attempt: number, untilMs: number): Promise<void> {
     const { env, config } = this.#options
     const { first, max } = config.controllerRetryBackoffMs
-    const delayMs = Math.min(max, first * 2 ** attempt, deadlineMs - env.clock.monoMs())
+    const delayMs = Math.min(max, first * 2 ** attempt, untilMs - env.clock.monoMs())
     return new Promise((resolve) => {
       const end = (): void => {
         env.timers.cancel(timer)

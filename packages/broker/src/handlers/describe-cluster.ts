@@ -1,4 +1,7 @@
-/** DescribeCluster v0–1 (KIP-700): cluster id, brokers, and one of them as the way to the controller. */
+/**
+ * DescribeCluster v0–2 (KIP-700, KIP-1073): cluster id, brokers, and one of them as the way to the controller. Fenced
+ * brokers come last, and only when asked for: nobody should send them anything.
+ */
 import type { RequestContext } from '@millrace/net'
 import { ErrorCode } from '@millrace/protocol'
 import type { Handler } from '@millrace/protocol'
@@ -26,10 +29,16 @@ export function describeClusterHandler({
       }
     }
     const brokers = cluster.brokers(context.connection.local)
+    const hidden = request.includeFencedBrokers ? cluster.fencedBrokers() : []
+    const shownIds = new Set(brokers.map(({ nodeId }) => nodeId))
+    const listed = [...brokers, ...hidden.filter(({ nodeId }) => !shownIds.has(nodeId))]
     return {
       clusterId,
       controllerId: cluster.controllerId(brokers),
-      brokers: brokers.map(({ nodeId: brokerId, host, port, rack }) => ({ brokerId, host, port, rack })),
+      brokers: listed.map(({ nodeId: brokerId, host, port, rack }) => {
+        const isFenced = !cluster.isAlive(brokerId)
+        return { brokerId, host, port, rack, isFenced }
+      }),
       ...(request.includeClusterAuthorizedOperations && {
         clusterAuthorizedOperations: ALL_CLUSTER_OPERATIONS,
       }),

@@ -50,13 +50,21 @@ export class TopicCreation {
     try {
       const { topics } = await this.#controller.request('CreateTopics', request, { clientId, apiVersion: 7 })
       const errorCode = topics[0]?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR
-      // Somebody was faster, but this shard has not seen it yet: the client will, when it retries.
-      return errorCode === ErrorCode.TOPIC_ALREADY_EXISTS || errorCode === ErrorCode.NONE
-        ? ErrorCode.LEADER_NOT_AVAILABLE
-        : errorCode
+      return PASSING.has(errorCode) ? ErrorCode.LEADER_NOT_AVAILABLE : errorCode
     } catch {
       // No controller can be reached: clients retry this, and the topic appears when one can.
       return ErrorCode.LEADER_NOT_AVAILABLE
     }
   }
 }
+
+/**
+ * The topic is there, or may be soon, but this shard has not seen it yet: the client will, when it retries. In a Metadata
+ * answer clients expect no other error for that.
+ */
+const PASSING: ReadonlySet<number> = new Set([
+  ErrorCode.NONE,
+  ErrorCode.TOPIC_ALREADY_EXISTS,
+  ErrorCode.NOT_CONTROLLER,
+  ErrorCode.REQUEST_TIMED_OUT,
+])

@@ -6,7 +6,7 @@
  * Invariants: one request is under way at a time; a change that the controller should know of at once goes out with the
  * next one, as soon as the answer to the last has come. The broker asks to be unfenced only after `unfence`.
  */
-import { assert, randomUuid } from '@millrace/base'
+import { assert, NO_NODE, randomUuid } from '@millrace/base'
 import type { Env, Offset, TimerId, Uuid } from '@millrace/base'
 import type { MetadataImage } from '@millrace/metadata'
 import { ErrorCode, errorInfo } from '@millrace/protocol'
@@ -235,7 +235,11 @@ export class BrokerLifecycle {
       timeoutMs: this.#answerTimeoutMs(),
     })
     if (this.#state === 'stopped') return null
-    if (outcome.kind !== 'answered') return outcome.reason
+    if (outcome.kind !== 'answered') {
+      // Where another controller takes over, the sessions of all brokers begin anew, that of a process that is gone too.
+      this.#duplicateSinceMs = null
+      return outcome.reason
+    }
     const { errorCode = ErrorCode.NONE, brokerEpoch = -1 } = outcome.response
     if (errorCode === ErrorCode.NONE) {
       this.#registered(brokerEpoch)
@@ -308,7 +312,9 @@ export class BrokerLifecycle {
     const { env, config } = this.#options
     this.#waiting.report(this.#state, problem)
     if (this.#state === 'shutting-down' && env.clock.monoMs() - this.#lastAnswerMs >= SHUTDOWN_SILENCE_MS) {
-      env.log.warn({ reason: problem }, 'no controller takes the leaderships: stopping all the same')
+      // As when a whole cluster is stopped at once: then there is nobody left who could lead instead.
+      const level = this.#options.quorum.leader.id === NO_NODE ? 'info' : 'warn'
+      env.log[level]({ reason: problem }, 'no controller takes the leaderships: stopping all the same')
       this.#step?.resolve()
     }
     const { first, max } = config.controllerRetryBackoffMs

@@ -4,7 +4,7 @@
  * Owns: nothing but this knowledge; the shard replaces the parts as it learns them. Must not know: requests.
  */
 import type { Endpoint, NodeId } from '@millrace/base'
-import { MetadataImage } from '@millrace/metadata'
+import { type BrokerImage, MetadataImage } from '@millrace/metadata'
 import type { ShardConfig } from '../config.ts'
 
 export interface BrokerAddress {
@@ -54,9 +54,13 @@ export class ClusterView {
   /** As registered; null for a broker that clients should not talk to. */
   liveAddress(id: NodeId): BrokerAddress | null {
     const broker = this.image.brokers.get(id)
-    const endpoint = broker?.endpoints[0]
-    if (broker === undefined || broker.fenced || endpoint === undefined) return null
-    return { nodeId: id, host: endpoint.host, port: endpoint.port, rack: broker.rack }
+    return broker === undefined || broker.fenced ? null : registeredAddress(broker)
+  }
+
+  /** As registered: brokers that clients should not talk to. */
+  fencedBrokers(): BrokerAddress[] {
+    const fenced = [...this.image.brokers.values()].filter((broker) => broker.fenced)
+    return fenced.flatMap((broker) => registeredAddress(broker) ?? [])
   }
 
   isSelf(id: NodeId): boolean {
@@ -81,6 +85,11 @@ export class ClusterView {
       rack,
     }
   }
+}
+
+function registeredAddress({ id, endpoints, rack }: BrokerImage): BrokerAddress | null {
+  const [endpoint] = endpoints
+  return endpoint === undefined ? null : { nodeId: id, host: endpoint.host, port: endpoint.port, rack }
 }
 
 /** IPv4 as people write it, also when it arrived at a socket for both versions. */

@@ -355,7 +355,7 @@ function controllerRoute(options: SupervisorOptions, retireMs: number): Controll
 function advertised({ listener }: BrokerConfig, port: number): RegisteredListener {
   return {
     name: 'PLAINTEXT',
-    host: listener.advertisedHost ?? listener.host,
+    host: listener.advertisedHost ?? listener.reachableHost,
     port: listener.advertisedPort ?? port,
     securityProtocol: 0,
   }

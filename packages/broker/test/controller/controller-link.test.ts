@@ -15,6 +15,7 @@ const SELF = nodeId(1)
 const [LEFT, RIGHT] = [nodeId(101), nodeId(102)]
 const CONTEXT = { clientId: 'test', apiVersion: 7 }
 const REQUEST_TIMEOUT_MS = 15_000
+const WAIT_MS = 5000
 
 const rigs: Rig[] = []
 afterEach(async () => {
@@ -41,6 +42,7 @@ class Rig {
     })
     const config = {
       controllerRequestTimeoutMs: REQUEST_TIMEOUT_MS,
+      controllerWaitMs: WAIT_MS,
       controllerRetryBackoffMs: { first: 20, max: 1000 },
     }
     this.link = new ControllerLink({ env, config, quorum, route })
@@ -165,6 +167,29 @@ describe('ControllerLink', () => {
     expect(rig.time.pendingTimers).toBe(0)
   })
 
+  it('says so sooner than the request would wait while no controller is active', async () => {
+    const rig = new Rig()
+    let response: ResponseInputOf<'CreateTopics'> | null = null
+    void rig.create(60_000).then((answer) => (response = answer))
+    for (let waitedMs = 0; waitedMs < WAIT_MS; waitedMs += 100) {
+      expect(response).toBeNull()
+      await microtasks()
+      rig.time.advance(100)
+    }
+    await microtasks()
+    expect(codeOf(response!)).toBe(ErrorCode.NOT_CONTROLLER)
+  })
+
+  it("waits for an active controller's answer for the whole time of the request", async () => {
+    const rig = new Rig()
+    rig.quorum.elect(SELF)
+    const answer = rig.create(10_000)
+    const asked = await rig.local.next()
+    rig.time.advance(WAIT_MS + 1000)
+    asked.answer(created())
+    expect(codeOf(await answer)).toBe(ErrorCode.NONE)
+  })
+
   it('gives up on a controller that can not be reached, and on one that says nothing', async () => {
     const rig = new Rig()
     const silent = await rig.controller(LEFT)
@@ -190,7 +215,7 @@ describe('ControllerLink', () => {
       const rig = new Rig()
       const body = { resources: [{ resourceType: 2, resourceName: 't', configs: [] }], topics: [] }
       const answer = rig.link.request(api, body as never, CONTEXT)
-      for (let waitedMs = 0; waitedMs < REQUEST_TIMEOUT_MS; waitedMs += 500) {
+      for (let waitedMs = 0; waitedMs < WAIT_MS; waitedMs += 500) {
         await microtasks()
         rig.time.advance(500)
       }

@@ -14,7 +14,13 @@ describe('Metadata', () => {
     expect(brokers).toEqual([{ nodeId: 1, host: '127.0.0.1', port: 7001, rack: null }])
     expect({ clusterId, controllerId }).toEqual({ clusterId: 'test-cluster', controllerId: 1 })
 
-    const listener = { host: '0.0.0.0', port: 0, advertisedHost: 'broker.example', advertisedPort: 9999 }
+    const listener = {
+      host: '0.0.0.0',
+      port: 0,
+      advertisedHost: 'broker.example',
+      advertisedPort: 9999,
+      reachableHost: 'here',
+    }
     await using configured = await ShardFixture.open({ config: { listener, rack: 'r1' } })
     const answer = await configured.send('Metadata', { topics: [] })
     expect(answer.brokers).toEqual([{ nodeId: 1, host: 'broker.example', port: 9999, rack: 'r1' }])
@@ -150,6 +156,35 @@ describe('a cluster of several brokers', () => {
     const { brokers, controllerId } = await fixture.send('DescribeCluster', {})
     expect(brokers.map(({ brokerId }) => brokerId)).toEqual([1, 2])
     expect(controllerId).toBe(1)
+  })
+
+  it('is described with its fenced brokers to those who ask for them (KIP-1073)', async () => {
+    await using fixture = await ShardFixture.open()
+    const { metadata } = fixture.broker
+    metadata.register(OTHER)
+    metadata.register(nodeId(3), { port: 7003, fenced: true })
+    const states = async (includeFencedBrokers: boolean) => {
+      const { brokers } = await fixture.send('DescribeCluster', { includeFencedBrokers }, { version: 2 })
+      return brokers.map(({ brokerId, isFenced }): [number, boolean] => [brokerId, isFenced])
+    }
+    expect(await states(false)).toEqual([
+      [1, false],
+      [2, false],
+    ])
+    expect(await states(true)).toEqual([
+      [1, false],
+      [2, false],
+      [3, true],
+    ])
+    metadata.fence(NODE)
+    metadata.fence(OTHER)
+    expect(new Map(await states(true))).toEqual(
+      new Map([
+        [1, true],
+        [2, true],
+        [3, true],
+      ]),
+    )
   })
 
   it('is described by a fenced broker, too, which then sends clients to the others', async () => {

@@ -9,7 +9,13 @@ export function testConfig(dataDirectory: string, changes: Partial<BrokerConfig>
     clusterId: 'test-cluster',
     rack: null,
     dataDirectory,
-    listener: { host: '127.0.0.1', port: 0, advertisedHost: null, advertisedPort: null },
+    listener: {
+      host: '127.0.0.1',
+      port: 0,
+      advertisedHost: null,
+      advertisedPort: null,
+      reachableHost: '127.0.0.1',
+    },
     shards: 0,
     autoCreateTopics: true,
     autoCreateWaitMs: 1000,
@@ -28,6 +34,7 @@ export function testConfig(dataDirectory: string, changes: Partial<BrokerConfig>
     sessionTimeoutMs: 2000,
     controlledShutdownTimeoutMs: 5000,
     controllerRequestTimeoutMs: 15_000,
+    controllerWaitMs: 5000,
     controllerRetryBackoffMs: { first: 20, max: 1000 },
     ...changes,
   }

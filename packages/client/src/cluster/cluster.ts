@@ -192,9 +192,10 @@ export class Cluster {
    * metadata. The signal that it gets aborts for any of these reasons.
    */
   retrying<T>(what: string, scope: CallScope, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { retryBackoffMs, retryBackoffMaxMs } = this.options
+    const { retryBackoffMs, retryBackoffMaxMs, noControllerTimeoutMs } = this.options
     const backoff = { initialMs: retryBackoffMs, maxMs: retryBackoffMaxMs }
-    return retrying({ env: this.env, backoff }, what, scope, async (signal) => {
+    const context = { env: this.env, backoff, noControllerTimeoutMs }
+    return retrying(context, what, scope, async (signal) => {
       if (this.#closed) throw new ClosedError('client')
       try {
         return await attempt(signal)

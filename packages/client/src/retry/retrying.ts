@@ -1,6 +1,7 @@
 /** Drives `decideRetry`: runs an operation until it succeeds, fails for good, runs out of time or is aborted. */
 import type { ClientEnv } from '@millrace/base'
-import { TimeoutError } from '../errors.ts'
+import { ErrorCode } from '@millrace/protocol'
+import { BrokerError, TimeoutError } from '../errors.ts'
 import type { BackoffOptions } from './backoff.ts'
 import { delay } from './call-scope.ts'
 import type { CallScope } from './call-scope.ts'
@@ -10,6 +11,8 @@ import { withinScope } from './within-scope.ts'
 export interface RetryContext {
   readonly env: Pick<ClientEnv, 'clock' | 'timers' | 'rng'>
   readonly backoff: BackoffOptions
+  /** How long it may take until there is an active controller. */
+  readonly noControllerTimeoutMs: number
 }
 
 /**
@@ -18,7 +21,7 @@ export interface RetryContext {
  * @throws TimeoutError whose cause is the last failure, the caller's reason, or what the last attempt threw
  */
 export async function retrying<T>(
-  { env, backoff }: RetryContext,
+  { env, backoff, noControllerTimeoutMs }: RetryContext,
   what: string,
   scope: CallScope,
   attempt: (signal: AbortSignal) => Promise<T>,
@@ -36,19 +39,20 @@ export async function retrying<T>(
         signal.throwIfAborted()
         lastError = error
         const [nowMs, random] = [env.clock.monoMs(), env.rng.u32()]
-        const decision = decideRetry(backoff, {
-          error,
-          attempts,
-          nowMs,
-          deadlineMs: scope.deadlineMs,
-          random,
-        })
+        const deadlineMs = isWithoutController(error)
+          ? Math.min(scope.deadlineMs, startMs + noControllerTimeoutMs)
+          : scope.deadlineMs
+        const decision = decideRetry(backoff, { error, attempts, nowMs, deadlineMs, random })
         if (decision.kind === 'fail') throw error
         if (decision.kind === 'timeout') throw timedOut()
         await delay(env.timers, decision.delayMs, signal)
       }
     }
   })
+}
+
+function isWithoutController(error: unknown): boolean {
+  return error instanceof BrokerError && error.errorCode === ErrorCode.NOT_CONTROLLER
 }
 
 function timeoutError(what: string, elapsedMs: number, attempts: number, error: unknown): TimeoutError {

@@ -1,5 +1,6 @@
 import { seededRng } from '@millrace/base'
-import { ConnectionError, TimeoutError } from '@millrace/client'
+import { BrokerError, ConnectionError, TimeoutError } from '@millrace/client'
+import { ErrorCode } from '@millrace/protocol'
 import { describe, expect, it } from 'vitest'
 import { VirtualWorld } from '../../../net/test/virtual/world.ts'
 import { retrying } from '../../src/retry/retrying.ts'
@@ -8,7 +9,8 @@ function rig() {
   const world = new VirtualWorld()
   const env = { clock: world.clock, timers: world.timers, rng: seededRng(1) }
   const startMs = world.clock.monoMs()
-  return { world, context: { env, backoff: { initialMs: 100, maxMs: 1000 } }, startMs }
+  const context = { env, backoff: { initialMs: 100, maxMs: 1000 }, noControllerTimeoutMs: 300 }
+  return { world, context, startMs }
 }
 
 describe('retrying', () => {
@@ -39,6 +41,22 @@ describe('retrying', () => {
     await expect(result).rejects.toThrow(
       /list topics did not succeed in \d+ ms \(\d tries\). Last: connection refused/,
     )
+  })
+
+  it('waits for an active controller no longer than it may, and for other things until the deadline', async () => {
+    const { world, context, startMs } = rig()
+    const scope = { deadlineMs: startMs + 10_000, signal: undefined }
+    const failing = (error: Error) => retrying(context, 'work', scope, () => Promise.reject(error))
+    const ends = async (result: Promise<unknown>): Promise<number> => {
+      await expect(result).rejects.toBeInstanceOf(TimeoutError)
+      return world.clock.monoMs() - startMs
+    }
+    const leaderless = ends(failing(new BrokerError(ErrorCode.NOT_CONTROLLER, 'work')))
+    const other = ends(failing(new BrokerError(ErrorCode.NOT_LEADER_OR_FOLLOWER, 'work')))
+    await world.advance(300)
+    expect(await leaderless).toBeLessThanOrEqual(300)
+    await world.advance(10_000)
+    expect(await other).toBeGreaterThan(8000)
   })
 
   it('ends at the deadline although a try never answers, and tells that try', async () => {

@@ -1,6 +1,4 @@
-/**
- * DescribeCluster: cluster id, controller and brokers (KIP-700).
- */
+/** DescribeCluster: cluster id, controller and brokers (KIP-700), controllers (KIP-919), fenced brokers (KIP-1073). */
 import { NO_NODE } from '@millrace/base'
 import { defineApi, type RequestBody, type ResponseBody } from '../schema/define-api.ts'
 import { array, bool, int16, int32, int8, nodeId, string, struct } from '../schema/field.ts'
@@ -11,7 +9,7 @@ export const describeCluster = defineApi({
   listeners: ['broker', 'controller'],
   versions: '0-2',
   flexible: '0+',
-  served: '0-1',
+  served: '0-2',
   request: {
     includeClusterAuthorizedOperations: bool({ default: false }),
     /** 1 brokers, 2 controllers. */

@@ -44,6 +44,7 @@ export function brokerConfig(
     sessionTimeoutMs: values['broker.session.timeout.ms'],
     controlledShutdownTimeoutMs: values['controlled.shutdown.timeout.ms'],
     controllerRequestTimeoutMs: values['request.timeout.ms'],
+    controllerWaitMs: values['controller.wait.timeout.ms'],
     controllerRetryBackoffMs: {
       first: values['controller.retry.backoff.ms'],
       max: values['controller.retry.backoff.max.ms'],

@@ -1,7 +1,8 @@
 /** Where a node listens, by role, out of `listeners` and `advertised.listeners`. */
+import { hostname } from 'node:os'
 import type { Endpoint } from '@millrace/base'
 import type { ListenerConfig } from '@millrace/broker'
-import { formatEndpoint, isLoopback, type ListenerName, parseListener } from '../listener.ts'
+import { formatEndpoint, isLoopback, isWildcard, type ListenerName, parseListener } from '../listener.ts'
 import { StartupError } from '../startup-error.ts'
 import { invalidConfig, type LoadedConfig } from './load-config.ts'
 import type { NodeRoles } from './node-roles.ts'
@@ -24,8 +25,8 @@ export function nodeListeners(loaded: LoadedConfig, roles: NodeRoles): NodeListe
   }
   for (const listener of bound.values()) requireSecure(listener, loaded)
   return {
-    broker: listenerConfig('PLAINTEXT', bound, advertised),
-    controller: listenerConfig('CONTROLLER', bound, advertised),
+    broker: listenerConfig('PLAINTEXT', bound, advertised, null),
+    controller: listenerConfig('CONTROLLER', bound, advertised, roles.ownVoter),
   }
 }
 
@@ -96,11 +97,19 @@ function requireSecure({ host, port }: Endpoint, { values }: LoadedConfig): void
   )
 }
 
-function listenerConfig(name: ListenerName, bound: Named, advertised: Named): ListenerConfig | null {
+/** @param known where everybody finds this node already */
+function listenerConfig(
+  name: ListenerName,
+  bound: Named,
+  advertised: Named,
+  known: Endpoint | null,
+): ListenerConfig | null {
   const bind = bound.get(name)
   if (bind === undefined) return null
   const { host: advertisedHost = null, port: advertisedPort = null } = advertised.get(name) ?? {}
-  return { ...bind, advertisedHost, advertisedPort }
+  // Nobody can dial "all addresses"; by its name a machine, or a container, is found by its neighbours.
+  const reachableHost = known?.host ?? (isWildcard(bind.host) ? hostname() : bind.host)
+  return { ...bind, advertisedHost, advertisedPort, reachableHost }
 }
 
 function invalid(key: string, { origins }: LoadedConfig, problem: string): StartupError {

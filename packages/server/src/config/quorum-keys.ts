@@ -104,6 +104,13 @@ export const membershipKeys = {
     unit: 'ms',
     text: 'Longest time for which a broker keeps a request that only the active controller can answer, whatever the client asks for.',
   }),
+  'controller.wait.timeout.ms': intKey({
+    default: 5000,
+    min: 0,
+    max: INT_MAX,
+    unit: 'ms',
+    text: 'How long a broker keeps such a request while no controller is active, as in an election, before it answers NOT_CONTROLLER. (ours)',
+  }),
   'controller.retry.backoff.ms': intKey({
     default: 20,
     min: 1,

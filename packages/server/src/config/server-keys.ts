@@ -31,7 +31,7 @@ export const networkKeys = {
   }),
   'advertised.listeners': listKey({
     default: [],
-    text: 'What clients, and with `CONTROLLER://` other nodes, are told to connect to. Empty: the address at which each client came in, which is right unless something translates addresses in between.',
+    text: 'What clients, and with `CONTROLLER://` other nodes, are told to connect to. Empty: the address at which each client came in, which is right unless something translates addresses in between; other brokers name the host of `listeners`, or the name of its machine where that is all addresses, such as 0.0.0.0.',
   }),
   'allow.insecure': booleanKey({
     default: false,

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { type NodeId, type Uuid, uuidFromBytes } from '@millrace/base'
 import type { BootstrapVoter } from '@millrace/metadata-log'
-import { formatEndpoint, parseEndpoint } from '../listener.ts'
+import { formatEndpoint, isWildcard, parseEndpoint } from '../listener.ts'
 
 const NODE_ID_MAX = 0x7fffffff
 
@@ -34,7 +34,7 @@ function parseVoter(text: string): BootstrapVoter | null {
   const endpoint = parseEndpoint(match.groups['address']!)
   // Where somebody is to be found can be neither "anywhere" nor "any port".
   const isDialable =
-    endpoint !== null && endpoint.port > 0 && endpoint.port <= 0xffff && endpoint.host !== '0.0.0.0'
+    endpoint !== null && endpoint.port > 0 && endpoint.port <= 0xffff && !isWildcard(endpoint.host)
   return id > NODE_ID_MAX || !isDialable ? null : { id: id as NodeId, ...endpoint }
 }
 

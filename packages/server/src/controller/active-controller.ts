@@ -249,7 +249,9 @@ export class ActiveController implements ControllerChannel {
     } catch (error) {
       if (!isForeseen(error)) throw error
       const reason = error.message
-      env.log.warn({ broker: broker.brokerId, reason }, 'the next active controller has to fence this broker')
+      env.log.warn({ broker: broker.brokerId, reason }, 'a broker could not be fenced yet')
+      // Else it is up to the next active controller.
+      if (this.#mayDecide) this.#watch.onFencingFailed(broker)
     }
   }
 

@@ -76,15 +76,24 @@ export class BrokerWatch {
   }
 
   onRegistered(broker: BrokerProcess): void {
-    this.#sessions.registered(broker, this.#options.env.clock.monoMs())
-    this.#arm()
+    const nowMs = this.#options.env.clock.monoMs()
+    this.#sessions.registered(broker, nowMs)
+    this.#armForWholeSession(nowMs)
   }
 
   /** @param decidedOffset of the last record that it led to; null when there were none */
   onHeartbeat(heartbeat: RequestOf<'BrokerHeartbeat'>, decidedOffset: Offset | null): void {
-    this.#sessions.heard(heartbeat, decidedOffset, this.#options.env.clock.monoMs())
+    const nowMs = this.#options.env.clock.monoMs()
+    this.#sessions.heard(heartbeat, decidedOffset, nowMs)
     // A broker that was taken for dead has a session again.
-    this.#arm()
+    this.#armForWholeSession(nowMs)
+  }
+
+  /** It is tried again after another session. */
+  onFencingFailed(broker: BrokerProcess): void {
+    const nowMs = this.#options.env.clock.monoMs()
+    this.#sessions.fencingFailed(broker, nowMs)
+    this.#armForWholeSession(nowMs)
   }
 
   onUnregistered(broker: NodeId): void {
@@ -130,10 +139,19 @@ export class BrokerWatch {
     this.#arm()
   }
 
-  /** Heartbeats only put deadlines off: then the timer that is armed finds nothing, and is armed again. */
   #arm(): void {
-    const dueMs = this.#isActive ? this.#sessions.nextDeadlineMs() : null
-    if (dueMs === null || dueMs >= this.#timerDueMs) return
+    const dueMs = this.#sessions.nextDeadlineMs()
+    if (dueMs !== null) this.#armFor(dueMs)
+  }
+
+  /** For a session that has just begun or been put off: the others need not be looked at. */
+  #armForWholeSession(nowMs: number): void {
+    this.#armFor(nowMs + this.#options.sessionTimeoutMs)
+  }
+
+  /** Heartbeats only put deadlines off: then the timer that is armed finds nothing, and is armed again. */
+  #armFor(dueMs: number): void {
+    if (!this.#isActive || dueMs >= this.#timerDueMs) return
     const { clock, timers } = this.#options.env
     if (this.#timer !== null) timers.cancel(this.#timer)
     this.#timerDueMs = dueMs

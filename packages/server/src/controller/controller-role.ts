@@ -68,7 +68,7 @@ export class ControllerRole {
   #handlers(): ControllerListenerHandlers {
     const { quorum, clusterId, config } = this.#options
     const { active } = this
-    const { nodeId, decisions, roles } = config
+    const { nodeId, decisions } = config
     return {
       ...quorum.handlers,
       CreateTopics: (request, context) => active.request('CreateTopics', request, context),
@@ -85,7 +85,7 @@ export class ControllerRole {
           keys: configTable,
           staticEntries: decisions.staticEntries,
         }),
-      DescribeCluster: (request) => describeControllers(request, { clusterId, voters: roles.voters, quorum }),
+      DescribeCluster: (request) => describeControllers(request, { clusterId, quorum }),
     }
   }
 }

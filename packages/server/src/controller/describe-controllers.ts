@@ -1,21 +1,22 @@
-/** DescribeCluster v1 on a controller listener (KIP-919): cluster id, active controller, and the controllers there are. */
+/**
+ * DescribeCluster v1–2 on a controller listener (KIP-919): cluster id, active controller, and the controllers that vote.
+ * Brokers are described by brokers alone, so there are no fenced ones to list.
+ */
 import { NO_NODE } from '@millrace/base'
-import type { BootstrapVoter, MetadataQuorum } from '@millrace/metadata-log'
+import type { MetadataQuorum } from '@millrace/metadata-log'
 import { ErrorCode, type RequestOf, type ResponseInputOf } from '@millrace/protocol'
 
 const ENDPOINT_OF_CONTROLLERS = 2
 
 export interface DescribedQuorum {
   readonly clusterId: string
-  /** As configured. */
-  readonly voters: readonly BootstrapVoter[]
-  readonly quorum: Pick<MetadataQuorum, 'leader'>
+  readonly quorum: Pick<MetadataQuorum, 'leader' | 'voters'>
 }
 
-/** Clients use it to find the active controller: it is there also when it was added after the configuration was written. */
+/** Clients use it to find the active controller. */
 export function describeControllers(
   { endpointType }: Pick<RequestOf<'DescribeCluster'>, 'endpointType'>,
-  { clusterId, voters, quorum }: DescribedQuorum,
+  { clusterId, quorum }: DescribedQuorum,
 ): ResponseInputOf<'DescribeCluster'> {
   if (endpointType !== ENDPOINT_OF_CONTROLLERS) {
     return {
@@ -25,16 +26,14 @@ export function describeControllers(
       brokers: [],
     }
   }
-  const { id, endpoint } = quorum.leader
-  const known = new Map(
-    voters.map((voter) => [voter.id, { brokerId: voter.id, host: voter.host, port: voter.port }]),
-  )
-  if (id !== NO_NODE && endpoint !== null)
-    known.set(id, { brokerId: id, host: endpoint.host, port: endpoint.port })
+  const { id: controllerId, endpoint } = quorum.leader
+  const known = new Map(quorum.voters.voters.map((voter) => [voter.id, voter.endpoint]))
+  // A leader that takes itself out of the voters leads until that is committed.
+  if (controllerId !== NO_NODE && endpoint !== null) known.set(controllerId, endpoint)
   return {
     endpointType,
     clusterId,
-    controllerId: id,
-    brokers: [...known.values()],
+    controllerId,
+    brokers: [...known].map(([brokerId, { host, port }]) => ({ brokerId, host, port })),
   }
 }

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { resolveTopicConfig, type TopicConfig } from '@millrace/metadata'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -181,7 +181,13 @@ describe('the configuration of the broker', () => {
       flag('allow.insecure', 'true'),
       flag('advertised.listeners', 'b1:19092'),
     )
-    expect(listener).toEqual({ host: '0.0.0.0', port: 9092, advertisedHost: 'b1', advertisedPort: 19_092 })
+    expect(listener).toEqual({
+      host: '0.0.0.0',
+      port: 9092,
+      advertisedHost: 'b1',
+      advertisedPort: 19_092,
+      reachableHost: hostname(),
+    })
   })
 
   test.each([

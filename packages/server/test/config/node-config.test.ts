@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { expect, describe, test } from 'vitest'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { type NodeConfig, nodeConfig } from '../../src/config/node-config.ts'
@@ -69,6 +70,31 @@ describe('roles', () => {
       code: 'CONFIG_INVALID',
       message: expect.stringContaining(problem),
     })
+  })
+})
+
+describe('the address that others are told', () => {
+  test('is the host of the listener', async () => {
+    const { broker: found } = await config({ ...broker, listeners: '127.0.0.1:0' })
+    expect(found?.listener.reachableHost).toBe('127.0.0.1')
+  })
+
+  test.each(['0.0.0.0:9092', '[::]:9092', ':9092'])(
+    "is the machine's name where a broker listens on %s, at which nobody could find it",
+    async (listeners) => {
+      const { broker: found } = await config({ ...broker, listeners, 'allow.insecure': true })
+      expect(found?.listener).toMatchObject({ reachableHost: hostname(), advertisedHost: null })
+    },
+  )
+
+  test('is what the voters say for a controller, wherever it listens', async () => {
+    const settings = {
+      ...controller,
+      'controller.quorum.voters': '101@controller-101:9101,102@controller-102:9102',
+      listeners: '0.0.0.0:9101',
+      'allow.insecure': true,
+    }
+    expect((await config(settings)).controllerListener?.reachableHost).toBe('controller-101')
   })
 })
 

@@ -1,4 +1,12 @@
-import { type CloseReason, type Net, type NodeId, type Offset, seededRng, type Uuid } from '@millrace/base'
+import {
+  type CloseReason,
+  DiskError,
+  type Net,
+  type NodeId,
+  type Offset,
+  seededRng,
+  type Uuid,
+} from '@millrace/base'
 import type { ControllerConfig } from '@millrace/controller'
 import { ConfigTable, topicDefaultKeys } from '@millrace/metadata'
 import { ErrorCode, type RequestOf } from '@millrace/protocol'
@@ -273,6 +281,16 @@ describe('the session of a broker', () => {
     expect(isFenced(2)).toBe(false)
     await beatFor(2 * SESSION_MS, 1)
     expect(isFenced(2)).toBe(true)
+  })
+
+  test('ends again after another session when the fencing could not be stored', async () => {
+    const append = quorum.append.bind(quorum)
+    quorum.append = () => Promise.reject(new DiskError('ENOSPC', '/data', 'write'))
+    await beatFor(SESSION_MS + 400, 1)
+    expect(isFenced(2)).toBe(false)
+    quorum.append = append
+    await beatFor(SESSION_MS + 400, 1)
+    expect([isFenced(1), isFenced(2)]).toEqual([false, true])
   })
 
   test('is whole under a new controller, however long the election took', async () => {
