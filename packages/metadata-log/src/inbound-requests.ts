@@ -3,7 +3,7 @@
  *
  * Owns: which of them wait, under the ids by which the core answers. Must not know: what is asked.
  * Invariants: each id is answered once, or dropped once when its connection ends; requests of another cluster, or about
- * another topic, never reach the core.
+ * another topic, never reach the core; whoever asks a replica that does not run (yet, or any more) is told to ask another.
  */
 import type { RequestContext } from '@millrace/net'
 import { ErrorCode, LateAnswer, type NoResponse, type ResponseInputOf } from '@millrace/protocol'
@@ -13,11 +13,14 @@ import { toWireResponse, wireRefusal } from './wire-response.ts'
 
 export interface InboundRequestsOptions {
   readonly clusterId: string
+  /** The answer of a replica that does not take part. */
+  refusalOf(request: RaftRequest): RaftResponse
   onRequest(id: number, request: RaftRequest): void
   onDropped(id: number): void
 }
 
 interface Inbound {
+  readonly request: RaftRequest
   readonly context: RequestContext
   readonly answer: LateAnswer<ResponseInputOf<RaftApi>>
 }
@@ -47,8 +50,8 @@ export class InboundRequests {
     if (clusterId !== null && clusterId !== this.#options.clusterId)
       answer.give(wireRefusal(api, ErrorCode.INCONSISTENT_CLUSTER_ID))
     else if (request === null) answer.give(wireRefusal(api, ErrorCode.INVALID_REQUEST))
-    else if (!this.#isOpen) context.connection.close('this replica of the metadata log does not run')
-    else this.#wait(request, { context, answer })
+    else if (!this.#isOpen) answer.give(toWireResponse(this.#options.refusalOf(request)))
+    else this.#wait({ request, context, answer })
     // What is given belongs to the API that was asked.
     return answer as LateAnswer<unknown> as LateAnswer<ResponseInputOf<N> | NoResponse>
   }
@@ -62,21 +65,21 @@ export class InboundRequests {
     inbound.answer.give(toWireResponse(response))
   }
 
-  /** Nobody is answered any more: who waits learns it by the end of the connection. */
+  /** The core answers nobody any more. */
   close(): void {
     this.#isOpen = false
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
-    for (const { context } of waiting) context.connection.close('this replica of the metadata log stops')
+    for (const { request, answer } of waiting) answer.give(toWireResponse(this.#options.refusalOf(request)))
   }
 
-  #wait(request: RaftRequest, inbound: Inbound): void {
+  #wait(inbound: Inbound): void {
     const id = this.#nextId
     this.#nextId += 1
     this.#waiting.set(id, inbound)
     inbound.context.onClosed(() => {
       if (this.#waiting.delete(id)) this.#options.onDropped(id)
     })
-    this.#options.onRequest(id, request)
+    this.#options.onRequest(id, inbound.request)
   }
 }

@@ -15,7 +15,10 @@ import {
   type RaftEffect,
   type RaftEvent,
   RaftNode,
+  type RaftRequest,
+  type RaftResponse,
   type RaftRole,
+  refusal,
   UNKNOWN_DIRECTORY,
   VoterSet,
 } from '@millrace/raft'
@@ -110,6 +113,7 @@ export class MetadataQuorum {
     this.#snapshots = this.#createSnapshotStore(log.directory, empty)
     this.#inbound = new InboundRequests({
       clusterId,
+      refusalOf: (request) => this.#refusalOf(request),
       onRequest: (id, request) => this.#dispatch({ kind: 'request', id, request }),
       onDropped: (id) => this.#dispatch({ kind: 'request-dropped', id }),
     })
@@ -191,6 +195,11 @@ export class MetadataQuorum {
   get leader(): QuorumLeader {
     const { leaderId: id, epoch, leaderEndpoint: endpoint } = this.#leadership.leadership
     return { id, epoch, endpoint }
+  }
+
+  /** As of the newest voter set in the log; the configured ones while it names none. */
+  get voters(): VoterSet {
+    return this.#node.voters
   }
 
   /** Leads, and has applied what earlier leaders left: may decide. */
@@ -402,6 +411,13 @@ export class MetadataQuorum {
       propose: (recordCount, proposal) => this.#dispatch({ kind: 'propose', recordCount, proposal }),
       onDiskFailed: (error) => this.#fail('cluster metadata could not be written', error),
     })
+  }
+
+  /** Of a replica that does not run: its epoch, so that the others need not wait for it, and no leader. */
+  #refusalOf(request: RaftRequest): RaftResponse {
+    const { nodeId: id, directoryId } = this.#options
+    const claim = { epoch: this.#node.epoch, leaderId: NO_NODE, leaderEndpoint: null }
+    return refusal(request, 'NOT_LEADER_OR_FOLLOWER', claim, { id, directoryId })
   }
 
   #describe(): Parameters<typeof describeQuorum>[1] {

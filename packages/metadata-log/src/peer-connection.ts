@@ -16,6 +16,7 @@ import {
 } from '@millrace/net'
 import { ErrorCode, errorInfo } from '@millrace/protocol'
 import type { RaftRequest, RaftResponse } from '@millrace/raft'
+import { PeerProblems } from './peer-problems.ts'
 import { raftApis, toWireRequest } from './wire-request.ts'
 import { fromWireResponse } from './wire-response.ts'
 
@@ -51,6 +52,7 @@ const MISSES_MAX = 3
 export class PeerConnection {
   readonly endpoint: Endpoint
   readonly #options: PeerOptions
+  readonly #problems: PeerProblems
   readonly #aborted = new AbortController()
   #connection: ClientConnection | null = null
   #dialing = false
@@ -61,12 +63,12 @@ export class PeerConnection {
   /** Refusals that are still to be seen before the peer counts as gone; 0: nobody asks. */
   #probesLeft = 0
   #misses = 0
-  #lastComplaint = ''
   #isRetired = false
 
   constructor(endpoint: Endpoint, options: PeerOptions) {
     this.endpoint = endpoint
     this.#options = options
+    this.#problems = new PeerProblems({ clock: options.env.clock, log: options.log, endpoint })
   }
 
   /** @param answered runs later */
@@ -158,7 +160,7 @@ export class PeerConnection {
     const backoffMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** this.#failures)
     this.#failures += 1
     this.#notBeforeMs = this.#options.env.clock.monoMs() + backoffMs
-    this.#complain(error.message)
+    this.#problems.onSilence(error.message)
     const wasProbing = this.#probesLeft > 0
     this.#probesLeft = error.reason === 'refused' ? Math.max(0, this.#probesLeft - 1) : 0
     if (this.#probesLeft > 0) return this.#dialLater(PROBE_PAUSE_MS)
@@ -199,7 +201,7 @@ export class PeerConnection {
           return answered(null)
         }
         this.#misses = 0
-        this.#lastComplaint = ''
+        this.#problems.onAnswer()
         answered(response)
       },
       (error: unknown) => {
@@ -215,32 +217,22 @@ export class PeerConnection {
       this.#misses += 1
       if (this.#misses < MISSES_MAX) return
       // Half-open, or stuck: a new connection tells.
-      this.#complain(error.message)
+      this.#problems.onSilence(error.message)
       this.#connection = null
       connection.close()
-    } else if (error instanceof UnsupportedApiError) this.#complain(error.message)
-    else if (!(error instanceof ConnectionError)) throw error
+    } else if (error instanceof UnsupportedApiError) this.#problems.onWrongAnswer(error.message)
+    else if (error instanceof ConnectionError) this.#problems.onSilence(error.message)
+    else throw error
   }
 
   #onBadAnswer(answer: { readonly reason: string } | { readonly errorCode: number } | null): void {
-    if (answer === null) this.#complain('an answer that fits no request')
-    else if ('reason' in answer) this.#complain(`damaged records: ${answer.reason}`)
+    if (answer === null) this.#problems.onWrongAnswer('an answer that fits no request')
+    else if ('reason' in answer) this.#problems.onWrongAnswer(`damaged records: ${answer.reason}`)
     else if (answer.errorCode === ErrorCode.INCONSISTENT_CLUSTER_ID) {
-      this.#complain(
+      this.#problems.onWrongAnswer(
         `this node belongs to cluster ${this.#options.clusterId}, the peer to another: check controller.quorum.voters ` +
           'and cluster.id, or give the node that was set up wrongly an empty data folder',
       )
-    } else this.#complain(`error ${errorInfo(answer.errorCode).name}`)
-  }
-
-  /** Once for the same thing in a row: it is tried again and again. */
-  #complain(problem: string): void {
-    if (problem === this.#lastComplaint) return
-    this.#lastComplaint = problem
-    const { host, port } = this.endpoint
-    this.#options.log.warn(
-      { peer: `${host}:${port}`, problem },
-      'no answer from a peer of the metadata quorum',
-    )
+    } else this.#problems.onWrongAnswer(`error ${errorInfo(answer.errorCode).name}`)
   }
 }

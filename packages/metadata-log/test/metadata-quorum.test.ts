@@ -1,5 +1,6 @@
 import { DiskError, type LeaderEpoch, type NodeId, type Offset } from '@millrace/base'
 import { metadataRecord } from '@millrace/protocol'
+import type { FetchRequest } from '@millrace/raft'
 import { RecordBatchView } from '@millrace/record'
 import { describe, expect, test } from 'vitest'
 import { encodeMetadataBatch } from '../src/metadata-batch.ts'
@@ -12,6 +13,19 @@ import { diskSilentOn } from './stopping-disk.ts'
 const FOLDER = '/data/__cluster_metadata-0'
 const SEGMENT = `${FOLDER}/00000000000000000000.log`
 const ids = (...nodes: number[]) => nodes as NodeId[]
+
+function fetchOf(id: number, epoch: number, fetchOffset: number): FetchRequest {
+  return {
+    kind: 'fetch',
+    replica: { id: id as NodeId, directoryId: uuid(id) },
+    epoch,
+    fetchOffset: fetchOffset as Offset,
+    lastFetchedEpoch: epoch,
+    appliedOffset: fetchOffset as Offset,
+    maxWaitMs: 500,
+    maxBytes: 1000,
+  }
+}
 
 async function quorumOfOne() {
   const cluster = new QuorumCluster([1])
@@ -424,6 +438,67 @@ describe('a quorum of three', () => {
     )
     expect(said.length).toBeGreaterThan(0)
     expect(said.length).toBeLessThanOrEqual(3)
+  })
+
+  test('a connection that nobody answers any more is given up after three requests, and a new one is tried', async () => {
+    const cluster = new QuorumCluster([1])
+    await cluster.start(1)
+    const observer = await cluster.start(11)
+    await cluster.converged(await cluster.settled(cluster.node(1).quorum.append(topicRecords(0))))
+    await cluster.kill(1, 'none', true)
+    const again = await cluster.start(1)
+    await cluster.settled(again.quorum.append(topicRecords(1)))
+    await cluster.world.advance(2000)
+    // To the observer its connection is as good as ever.
+    expect(observer.topics).toEqual([0])
+    expect(await cluster.until(() => observer.topics.length === 2)).toBeLessThan(6000)
+  })
+
+  test('peers that are away for a moment are no warning; one that stays away is one', async () => {
+    const cluster = new QuorumCluster([1, 2, 3])
+    await cluster.startAll()
+    const leader = await cluster.electedLeader()
+    await cluster.start(11)
+    const [gone, stopped] = [1, 2, 3].filter((id) => id !== leader.id) as [number, number]
+    await cluster.stop(stopped)
+    await cluster.world.advance(5000)
+    await cluster.start(stopped)
+    await cluster.kill(gone)
+    const warnings = () =>
+      cluster.world.lines.filter(
+        ({ level, message }) => level === 'warn' && message.startsWith('no answer from a peer'),
+      )
+    await cluster.world.advance(8000)
+    expect(warnings()).toEqual([])
+    await cluster.world.advance(60_000)
+    expect(warnings()).toHaveLength(1)
+    expect(warnings()[0]!.fields).toMatchObject({ peer: `127.0.0.1:${9000 + gone}` })
+  })
+
+  test('who waits for an answer of a replica that stops is told to ask another, as is who comes later', async () => {
+    const cluster = new QuorumCluster([1])
+    const node = await cluster.start(1)
+    await cluster.settled(node.quorum.append(topicRecords(0)))
+    const connection = await cluster.connect(1)
+    const { endOffset } = node.quorum.current()
+    const request = fetchOf(11, node.quorum.leader.epoch, endOffset)
+    // The first learns the high watermark.
+    await cluster.ask(1, request, connection)
+    let isAnswered = false
+    const parked = cluster.ask(1, request, connection).finally(() => (isAnswered = true))
+    await cluster.world.settle()
+    expect(isAnswered).toBe(false)
+    await cluster.settled(node.quorum.close())
+    const refusal = { error: 'NOT_LEADER_OR_FOLLOWER', epoch: request.epoch, leaderId: -1 }
+    expect(await cluster.settled(parked)).toMatchObject(refusal)
+    expect(await cluster.ask(1, request, connection)).toMatchObject(refusal)
+    connection.close()
+  })
+
+  test('who asks a replica that has not started yet is told to ask another', async () => {
+    const cluster = new QuorumCluster([1])
+    await cluster.open(1)
+    expect(await cluster.ask(1, fetchOf(11, 0, 0))).toMatchObject({ error: 'NOT_LEADER_OR_FOLLOWER' })
   })
 
   test('DescribeQuorum tells on the leader how far everybody is, and elsewhere who does not know', async () => {

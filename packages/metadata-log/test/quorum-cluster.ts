@@ -18,8 +18,9 @@ import {
   type Timers,
   type Uuid,
 } from '@millrace/base'
-import { type Dispatch, type RequestContext, Server } from '@millrace/net'
+import { type ClientConnection, connect, type Dispatch, type RequestContext, Server } from '@millrace/net'
 import { advertisedVersions } from '@millrace/protocol'
+import type { RaftRequest, RaftResponse } from '@millrace/raft'
 import { type CrashMode, SimDisk } from '@millrace/sim'
 import { LoopbackNet } from '../../net/test/virtual/loopback-net.ts'
 import { VirtualWorld } from '../../net/test/virtual/world.ts'
@@ -29,6 +30,8 @@ import {
   type MetadataUpdate,
   type QuorumConfig,
 } from '../src/index.ts'
+import { raftApis, toWireRequest } from '../src/wire-request.ts'
+import { fromWireResponse } from '../src/wire-response.ts'
 import { topicNumbers, uuid } from './rig.ts'
 
 const CONFIG: QuorumConfig = {
@@ -48,6 +51,8 @@ export interface NodeOptions {
   readonly clusterId?: string
   readonly directoryId?: Uuid
   readonly config?: Partial<QuorumConfig>
+  /** Where it listens, when not where it was configured. */
+  readonly port?: number
   /** What the node gets in the place of its disk. */
   readonly throughDisk?: (disk: SimDisk) => Disk
 }
@@ -112,10 +117,11 @@ class Process {
     this.#isAlive = false
   }
 
-  kill(): void {
+  /** @param isSilent as when the machine loses power: nobody at the other ends is told */
+  kill(isSilent = false): void {
     this.#isAlive = false
     for (const timer of this.#timers) this.#world.timers.cancel(timer)
-    for (const conn of this.#conns) conn.destroy()
+    if (!isSilent) for (const conn of this.#conns) conn.destroy()
   }
 
   #track(conn: Conn, events: ConnEvents): ConnEvents {
@@ -220,6 +226,7 @@ export class QuorumCluster {
     const process = new Process(this.world, this.loopback.net)
     const env = this.#env(process, options.throughDisk?.(disk) ?? disk, id)
     const isVoter = options.canVote ?? this.#voterIds.includes(id)
+    const endpoint = { host: '127.0.0.1', port: options.port ?? endpointOf(id).port }
     const quorum = await this.settled(
       MetadataQuorum.open({
         env,
@@ -229,7 +236,7 @@ export class QuorumCluster {
         directoryId: options.directoryId ?? uuid(id),
         canVote: isVoter,
         bootstrapVoters: this.#voterIds.map((voter) => ({ id: nodeId(voter), ...endpointOf(voter) })),
-        listener: isVoter ? endpointOf(id) : null,
+        listener: isVoter ? endpoint : null,
         config: { ...CONFIG, ...options.config },
       }),
     )
@@ -242,7 +249,7 @@ export class QuorumCluster {
       env: { ...env, net },
       dispatch: dispatchTo(quorum),
     })
-    if (isVoter) await this.settled(server.listen({ ...endpointOf(id), name: 'controller' }))
+    if (isVoter) await this.settled(server.listen({ ...endpoint, name: 'controller' }))
     const closeListener = () => closer?.close()
     const node = new QuorumNode(nodeId(id), { process, disk, quorum, server, closeListener })
     this.nodes.set(id, node)
@@ -250,10 +257,10 @@ export class QuorumCluster {
   }
 
   /** The process is gone, and what its disk had not synced goes as `mode` says. */
-  async kill(id: number, mode: CrashMode = 'none'): Promise<void> {
+  async kill(id: number, mode: CrashMode = 'none', isSilent = false): Promise<void> {
     const node = this.node(id)
     node.closeListener()
-    node.process.kill()
+    node.process.kill(isSilent)
     node.disk.crash({ mode })
     this.nodes.delete(id)
     await this.world.settle()
@@ -265,6 +272,35 @@ export class QuorumCluster {
     await this.settled(node.quorum.resign())
     await this.settled(Promise.all([node.quorum.close(), node.server.close(1000)]))
     this.nodes.delete(id)
+  }
+
+  /** A connection of somebody who is not part of the quorum. */
+  connect(id: number): Promise<ClientConnection> {
+    const { clock, timers } = this.world
+    return this.settled(
+      connect({
+        env: { clock, timers, net: this.loopback.net },
+        endpoint: endpointOf(id),
+        clientId: 'outside',
+        wire: 'native',
+        connectTimeoutMs: 1000,
+      }),
+    )
+  }
+
+  /** Over the wire, as another replica or an administrator. */
+  async ask(
+    id: number,
+    request: RaftRequest,
+    connection?: ClientConnection,
+  ): Promise<Exclude<ReturnType<typeof fromWireResponse>, null> | RaftResponse> {
+    const used = connection ?? (await this.connect(id))
+    const body = toWireRequest(request, 'cluster')
+    const answer = await this.settled(used.request(raftApis[request.kind], body, { timeoutMs: 10_000 }))
+    if (connection === undefined) used.close()
+    const response = fromWireResponse(request, answer)
+    if (response === null) throw new Error('an answer that fits no request')
+    return response
   }
 
   /** An empty disk in the place of the old one. */

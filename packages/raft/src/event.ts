@@ -44,7 +44,7 @@ export type RaftEvent =
   | { readonly kind: 'applied'; readonly offset: Offset }
   /** This replica's own snapshot is on disk, name included. */
   | { readonly kind: 'snapshot-created'; readonly snapshotId: SnapshotId }
-  /** A fetched snapshot is on disk and verified, the log is empty and begins at its end. */
+  /** A fetched snapshot is on disk and verified, the log is empty and begins at its end. That it is applied is told by `applied`. */
   | { readonly kind: 'snapshot-installed'; readonly snapshotId: SnapshotId; readonly voters: VoterSet | null }
   /** A fetched snapshot turned out to be damaged: fetch it again. */
   | { readonly kind: 'snapshot-rejected'; readonly snapshotId: SnapshotId }

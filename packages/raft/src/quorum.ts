@@ -92,7 +92,7 @@ export class Quorum implements RoleChanges {
     this.#enter(new Resigned(this.#replica, this, preferredCandidates))
   }
 
-  heed(claim: LeadershipClaim): boolean {
+  heed(claim: LeadershipClaim, sourceId: NodeId): boolean {
     const { epoch, self } = this.#replica
     const { leaderId, leaderEndpoint } = claim
     if (claim.epoch < epoch) return false
@@ -103,7 +103,10 @@ export class Quorum implements RoleChanges {
       return true
     }
     if (!isLedByOther) return false
+    const isKnown = this.#replica.leaderId === leaderId
     this.#replica.learnLeaderEndpoint(leaderId, leaderEndpoint)
+    // The leader of this epoch is known already: it may have been given up, and what others believe is older than that.
+    if (isKnown && sourceId !== leaderId) return false
     return this.#role.onLeaderKnown(claim)
   }
 
@@ -194,8 +197,7 @@ export class Quorum implements RoleChanges {
       return this.#refuse(id, request, 'INVALID_REQUEST')
     }
     if (epoch < replica.epoch) return this.#refuse(id, request, 'FENCED_LEADER_EPOCH')
-    const isHeeded = this.heed({ epoch, leaderId, leaderEndpoint })
-    if (!isHeeded && replica.leaderId === leaderId) this.#role.onLeaderHeard()
+    this.heed({ epoch, leaderId, leaderEndpoint }, leaderId)
     replica.respond(id, { kind: request.kind, ...replica.claim, error: 'NONE' })
   }
 
@@ -206,7 +208,8 @@ export class Quorum implements RoleChanges {
       return this.#refuse(id, request, 'INVALID_REQUEST')
     }
     if (epoch < replica.epoch) return this.#refuse(id, request, 'FENCED_LEADER_EPOCH')
-    this.heed({ epoch, leaderId, leaderEndpoint: null })
+    // It leads no more: no reason to go back to it.
+    this.heed({ epoch, leaderId, leaderEndpoint: null }, NO_NODE)
     const rank = preferredCandidates.findIndex((candidate) => candidate.id === replica.self.id)
     this.#role.onLeaderResigned(rank === -1 ? preferredCandidates.length : rank)
     replica.respond(id, { kind: request.kind, ...replica.claim, error: 'NONE' })

@@ -219,7 +219,6 @@ export class Replica {
     assert(this.installing?.endOffset === snapshotId.endOffset, 'another snapshot was installed')
     this.installing = null
     this.log.reset(snapshotId, voters)
-    this.#appliedOffset = snapshotId.endOffset
   }
 
   // Effects
@@ -290,13 +289,19 @@ export class Replica {
     else this.#unanswered.set(id, (this.#unanswered.get(id) ?? 0) + 1)
   }
 
-  /** Whom to ask next who leads: each known voter in turn. NO_NODE: there is no other. */
-  nextPeer(): NodeId {
-    const ids = new Set([...this.voters.voters, ...this.#bootstrapVoters.voters].map(({ id }) => id))
+  /** Whom to ask next who leads: each known voter in turn, and the leader, except `asked`. NO_NODE: there is no other. */
+  nextPeer(asked: ReadonlySet<NodeId>): NodeId {
+    const known = [...this.voters.voters, ...this.#bootstrapVoters.voters].map(({ id }) => id)
+    const ids = new Set(this.#leaderId === NO_NODE ? known : [...known, this.#leaderId])
     ids.delete(this.self.id)
-    if (ids.size === 0) return NO_NODE
-    this.#peerTurn += 1
-    return [...ids][this.#peerTurn % ids.size]!
+    for (let step = 1; step <= ids.size; step += 1) {
+      const turn = (this.#peerTurn + step) % ids.size
+      const id = [...ids][turn]!
+      if (asked.has(id)) continue
+      this.#peerTurn = turn
+      return id
+    }
+    return NO_NODE
   }
 
   /** @param maxWaitMs 0 to be answered at once */

@@ -207,7 +207,7 @@ export class Flusher {
 function syncPath(disk: Disk, path: string, done: DiskDone): void {
   const file = disk.open(path, 'write')
   disk.sync(file, (error) => {
-    disk.close(file)
-    done(error)
+    const closeError = diskErrorOf(() => disk.close(file))
+    done(error ?? closeError)
   })
 }

@@ -53,3 +53,16 @@ test('closed segments become durable with the next flush, together with their na
   disk.settle()
   expect(log.recoveryPoint).toBe(31)
 })
+
+test('a file that can not be closed after its sync fails the flush, and is no exception in a callback', () => {
+  const disk = simDisk()
+  const log = openLog(disk)
+  write(log)
+  // The folder's claim is synced by its first flush.
+  disk.fail({ operation: 'close', path: /partition\.metadata$/, code: 'EIO' })
+  const answers: unknown[] = []
+  log.flush((error) => answers.push(error?.code))
+  disk.settle()
+  expect(answers).toEqual(['EIO'])
+  expect(log.failure?.code).toBe('EIO')
+})

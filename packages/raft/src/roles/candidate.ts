@@ -65,7 +65,7 @@ export class Candidate extends Role {
     this.#asked.delete(sendId)
     const { replica } = this
     replica.onAnswer(id, response !== null)
-    if (response !== null && this.changes.heed(response)) return
+    if (response !== null && this.changes.heed(response, id)) return
     if (response?.kind === 'vote' && response.granted && response.epoch === replica.epoch) {
       this.#tally.grant(id, response.voterDirectoryId)
     } else {

@@ -22,6 +22,8 @@ const PATIENCE_JITTER = 0.2
 /** A change of voters that was made takes a round of fetches to be seen here. */
 const ROUND_MS = 10
 const REFUSAL_PAUSE_MS = 200
+/** What takes longer to apply is reported by a later fetch: what others commit need not wait for it. */
+const APPLY_WAIT_MS_MAX = 100
 
 export class Follower extends Role {
   readonly kind = 'follower'
@@ -96,7 +98,7 @@ export class Follower extends Role {
   onResponse(sendId: number, response: RaftResponse | null): void {
     if (sendId === this.#voterRequestId) {
       this.#voterRequestId = null
-      if (response !== null && this.changes.heed(response)) return
+      if (response !== null && this.changes.heed(response, this.#leaderId)) return
       const pauseMs = response !== null && response.error === 'NONE' ? ROUND_MS : REFUSAL_PAUSE_MS
       this.replica.arm('voter-change', pauseMs, pauseMs)
     }
@@ -109,7 +111,7 @@ export class Follower extends Role {
         this.#electSoon(0)
       return this.#onFailure()
     }
-    if (this.changes.heed(response)) return
+    if (this.changes.heed(response, this.#leaderId)) return
     const isOfLeader = response.epoch === this.replica.epoch
     if (response.kind === 'fetch' && response.error === 'NONE' && isOfLeader) this.#onFetched(response)
     else if (response.kind === 'fetch-snapshot' && isOfLeader) this.#onChunk(response)
@@ -132,7 +134,8 @@ export class Follower extends Role {
       if (!log.isFlushed) return
       // The fetch tells what is applied, and may then wait at the leader: it had better be the latest.
       if (replica.appliedOffset < log.highWatermark && !this.#applyWaited) {
-        if (!replica.isArmed('apply-wait')) replica.arm('apply-wait', config.fetchMaxWaitMs)
+        if (!replica.isArmed('apply-wait'))
+          replica.arm('apply-wait', Math.min(APPLY_WAIT_MS_MAX, config.fetchMaxWaitMs))
         return
       }
       replica.disarm('apply-wait')

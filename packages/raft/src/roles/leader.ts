@@ -99,7 +99,7 @@ export class Leader extends Role {
     this.replica.onAnswer(id, response !== null)
     if (response === null) return
     this.#gone.delete(id)
-    this.changes.heed(response)
+    this.changes.heed(response, id)
   }
 
   override onFlushed(): void {

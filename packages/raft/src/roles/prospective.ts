@@ -31,14 +31,8 @@ export class Prospective extends Role {
   }
 
   override onLeaderKnown({ epoch, leaderId, leaderEndpoint }: LeadershipClaim): boolean {
-    if (this.replica.leaderId !== NO_NODE) return false
     this.changes.becomeFollower(epoch, leaderId, leaderEndpoint)
     return true
-  }
-
-  override onLeaderHeard(): void {
-    const { epoch, leaderId } = this.replica
-    this.changes.becomeFollower(epoch, leaderId, null)
   }
 
   override onVoteGranted(): void {
@@ -94,13 +88,8 @@ export class Prospective extends Role {
     if (id === undefined) return
     this.#asked.delete(sendId)
     this.replica.onAnswer(id, response !== null)
-    if (response !== null && this.changes.heed(response)) return
-    const { epoch, leaderId } = this.replica
-    // The suspected leader itself says that it leads.
-    if (id === leaderId && response?.leaderId === leaderId && response.epoch === epoch) {
-      return this.changes.becomeFollower(epoch, leaderId, response.leaderEndpoint)
-    }
-    if (response?.kind === 'vote' && response.granted && response.epoch === epoch) {
+    if (response !== null && this.changes.heed(response, id)) return
+    if (response?.kind === 'vote' && response.granted && response.epoch === this.replica.epoch) {
       this.#tally.grant(id, response.voterDirectoryId)
     } else {
       this.#tally.refuse(id)
@@ -122,9 +111,10 @@ export class Prospective extends Role {
     this.#fetchId = null
     const { epoch, leaderId } = this.replica
     this.replica.onAnswer(leaderId, response !== null)
-    if (response === null || this.changes.heed(response)) return
-    if (response.kind === 'fetch' && response.error === 'NONE' && response.epoch === epoch) {
+    if (response?.kind === 'fetch' && response.error === 'NONE' && response.epoch === epoch) {
       this.changes.becomeFollower(epoch, leaderId, response.leaderEndpoint, true)
+    } else if (response !== null) {
+      this.changes.heed(response, leaderId)
     }
   }
 

@@ -45,7 +45,7 @@ export class Resigned extends Role {
     this.replica.onAnswer(id, response !== null)
     if (response !== null) {
       this.#untold.delete(id)
-      this.changes.heed(response)
+      this.changes.heed(response, id)
     } else if (!this.replica.isArmed('backoff')) {
       this.#attempts += 1
       this.replica.armBackoff(exponentialBackoff(this.#attempts, this.replica.config.electionBackoffMaxMs))

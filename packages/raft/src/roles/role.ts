@@ -21,8 +21,11 @@ export interface RoleChanges {
   becomeLeader(tally: VoteTally): void
   /** @param preferredCandidates best first */
   becomeResigned(preferredCandidates: readonly ReplicaKey[]): void
-  /** What others say about the leadership. @returns whether that ended the present role */
-  heed(claim: LeadershipClaim): boolean
+  /**
+   * What others say about the leadership. Of a leader that this replica knows and may have given up only its own word
+   * counts (KAFKA-19354). @param sourceId who says it @returns whether that ended the present role
+   */
+  heed(claim: LeadershipClaim, sourceId: NodeId): boolean
 }
 
 export abstract class Role {
@@ -49,7 +52,7 @@ export abstract class Role {
   /** The replica's next role has begun: what waits here is answered with what is known now. */
   onLeave(): void {}
 
-  /** A leader of this very epoch is known to others. @returns whether that ended this role */
+  /** A leader of this very epoch turned up, or one that was known says itself that it leads. @returns whether that ended this role */
   onLeaderKnown(_claim: LeadershipClaim): boolean {
     return false
   }
@@ -73,7 +76,4 @@ export abstract class Role {
 
   /** A snapshot replaced the log, or did not because it was damaged. */
   onInstallEnd(_isInstalled: boolean): void {}
-
-  /** Told by the leader itself that it leads this epoch. */
-  onLeaderHeard(): void {}
 }

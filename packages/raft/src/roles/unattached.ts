@@ -1,6 +1,9 @@
 /**
- * No leader is known. A voter waits whether one turns up and then tries to be elected (`prospective.ts`); everybody else asks
- * the voters in turn who leads, so that nobody is glued to a dead one (KAFKA-19354).
+ * No leader is known, or it was given up. A voter waits whether one turns up and then tries to be elected (`prospective.ts`);
+ * everybody else asks the voters in turn who leads. The leader that was given up is among them: that it answers is what
+ * brings this replica back to it; that others still name it is not (KAFKA-19354).
+ *
+ * Invariants: one question to each voter at a time; one that does not answer holds up no other.
  */
 import { NO_NODE, type NodeId } from '@millrace/base'
 import { electionBackoff } from '../backoff.ts'
@@ -11,11 +14,13 @@ import { Role, type RoleChanges } from './role.ts'
 
 /** A node that just started waits a little, in case others know the leader of a new epoch already. */
 const PROMPT_JITTER_MS = 20
+/** A quorum is without a leader for a fraction of a second as a rule; whoever only follows should not miss the next one for long. */
+const ASK_PAUSE_MS_MAX = 100
 
 export class Unattached extends Role {
   readonly kind = 'unattached'
   readonly #isPrompt: boolean
-  #asked: { readonly sendId: number; readonly id: NodeId } | null = null
+  readonly #asked = new Map<number, NodeId>()
 
   constructor(replica: Replica, changes: RoleChanges, isPrompt: boolean) {
     super(replica, changes)
@@ -48,7 +53,7 @@ export class Unattached extends Role {
   /** The new voter set decides whether this is a voter. */
   override onInstallEnd(): void {
     this.replica.disarmAll()
-    this.#asked = null
+    this.#asked.clear()
     this.onEnter()
   }
 
@@ -60,28 +65,30 @@ export class Unattached extends Role {
   }
 
   onResponse(sendId: number, response: RaftResponse | null): void {
-    if (sendId !== this.#asked?.sendId) return
-    this.replica.onAnswer(this.#asked.id, response !== null)
-    this.#asked = null
-    this.replica.fetchFailures += 1
-    if (response !== null && this.changes.heed(response)) return
-    this.#askOrWait()
+    const id = this.#asked.get(sendId)
+    if (id === undefined) return
+    this.#asked.delete(sendId)
+    this.replica.onAnswer(id, response !== null)
+    if (response !== null) this.changes.heed(response, id)
   }
 
   #askOrWait(): void {
-    const { fetchFailures, config } = this.replica
-    if (fetchFailures === 0) this.#ask()
-    else this.replica.armBackoff(electionBackoff(fetchFailures, config.electionBackoffMaxMs))
+    if (this.replica.fetchFailures === 0) this.#ask()
+    else this.#waitToAsk()
   }
 
   #ask(): void {
     const { replica } = this
-    const id = replica.nextPeer()
+    const id = replica.nextPeer(new Set(this.#asked.values()))
     const sendId = id === NO_NODE ? null : replica.fetch(id, 0)
-    if (sendId !== null) this.#asked = { sendId, id }
-    else {
-      replica.fetchFailures += 1
-      this.#askOrWait()
-    }
+    if (sendId !== null) this.#asked.set(sendId, id)
+    replica.fetchFailures += 1
+    this.#waitToAsk()
+  }
+
+  #waitToAsk(): void {
+    const { fetchFailures, config } = this.replica
+    const maxMs = Math.min(config.electionBackoffMaxMs, ASK_PAUSE_MS_MAX)
+    this.replica.armBackoff(electionBackoff(fetchFailures, maxMs))
   }
 }

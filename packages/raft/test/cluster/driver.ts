@@ -272,12 +272,16 @@ export class Driver {
       this.appliedOffset = batch.lastOffset + 1
     }
     if (this.appliedOffset !== highWatermark) throw new Error('the high watermark is inside a batch')
-    const appliedOffset = toOffset(this.appliedOffset)
+    this.#tellApplied()
+    if (this.#world.wantsSnapshot(this)) this.makeSnapshot()
+  }
+
+  #tellApplied(): void {
+    const offset = toOffset(this.appliedOffset)
     const incarnation = this.#incarnation
     this.#world.schedule.after(0, () => {
-      if (incarnation === this.#incarnation) this.step({ kind: 'applied', offset: appliedOffset })
+      if (incarnation === this.#incarnation) this.step({ kind: 'applied', offset })
     })
-    if (this.#world.wantsSnapshot(this)) this.makeSnapshot()
   }
 
   makeSnapshot(): void {
@@ -312,6 +316,7 @@ export class Driver {
         snapshotId,
         voters: snapshot.voters === null ? null : new VoterSet(snapshot.voters),
       })
+      this.#tellApplied()
     })
   }
 

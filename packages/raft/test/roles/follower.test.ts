@@ -49,7 +49,7 @@ describe('a follower', () => {
     const single = follower()
     answer(single, { highWatermark: offset(3) })
     expect(single.all('send')).toEqual([])
-    expect(single.all('arm').map(({ timer }) => timer)).toContain('apply-wait')
+    expect(single.all('arm')).toContainEqual({ kind: 'arm', timer: 'apply-wait', delayMs: 100, jitterMs: 0 })
     single.step({ kind: 'applied', offset: offset(3) })
     expect(single.one('send').request).toMatchObject({ appliedOffset: 3 })
     const late = follower()
@@ -206,7 +206,14 @@ describe('a download', () => {
     single.step({ kind: 'timer', timer: 'fetch' })
     expect(single.role).toBe('follower')
     single.step({ kind: 'snapshot-installed', snapshotId, voters: votersOf(1, 2, 3) })
-    expect(single.one('send').request).toMatchObject({ fetchOffset: 20, lastFetchedEpoch: 2 })
+    // On disk, and not applied yet: only the driver knows when it is.
+    expect(single.all('send')).toEqual([])
+    single.step({ kind: 'applied', offset: offset(20) })
+    expect(single.one('send').request).toMatchObject({
+      fetchOffset: 20,
+      lastFetchedEpoch: 2,
+      appliedOffset: 20,
+    })
     expect([single.node.highWatermark, single.node.logStartOffset]).toEqual([20, 20])
   })
 
