@@ -1,9 +1,9 @@
 /**
- * The whole check, the same for a person and for CI: types, lint, format, then every test project.
+ * The whole check, the same for a person and for CI: types, lint, format, every test project, the simulator.
  * Prints what each step found and, as its last line, `N passed, N failed`.
  *
  *   pnpm test                 everything
- *   pnpm test --only unit     one step: types, lint, format, unit, tidy, integration
+ *   pnpm test --only unit     one step: types, lint, format, unit, tidy, simulation, integration
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -86,6 +86,7 @@ const steps: readonly Step[] = [
   command('format', ['oxfmt', '--check', '.']),
   vitest('unit'),
   vitest('tidy'),
+  command('simulation', ['node', '--conditions=source', 'scripts/sim.ts', '--check', '--seconds', '200']),
   vitest('integration'),
 ]
 

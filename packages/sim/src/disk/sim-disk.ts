@@ -8,11 +8,12 @@
  */
 import { DiskError } from '@millrace/base'
 import type { DirEntry, Disk, FileId, OpenMode, Rng } from '@millrace/base'
+import { SimulatedStop } from '../kernel/simulated-stop.ts'
 import type { CrashMode } from './crash-mode.ts'
 import { DiskFaults } from './disk-fault.ts'
 import type { DiskFault, DiskOperation } from './disk-fault.ts'
 import { SimDirectory } from './sim-directory.ts'
-import type { SimNode } from './sim-directory.ts'
+import type { TreeNode } from './sim-directory.ts'
 import { SimFile } from './sim-file.ts'
 
 type SyncDone = (error: DiskError | null) => void
@@ -23,15 +24,15 @@ export interface SimDiskOptions {
   readonly schedule?: (delayMs: number, run: () => void) => void
   /** Syncs take up to this long. Default 0. */
   readonly latencyMsMax?: number
+  /** One sync in so many takes up to `stallMsMax` instead. Default 0: none. */
+  readonly stallOneIn?: number
+  readonly stallMsMax?: number
+  /** Told when `stopAfter` strikes, before the call throws. */
+  readonly onStop?: () => void
   /** Bytes of file content that fit. Default: no limit. */
   readonly capacityBytes?: number
-  /** One in this many reads and writes is short. Default 0: none. */
+  /** One in this many reads and writes is short. Default 0: none. `setShort` changes it. */
   readonly shortOneIn?: number
-}
-
-/** Thrown by every call once the disk was told to stop, until the crash: the process that runs into it is dead. */
-export class SimulatedStop extends Error {
-  override readonly name = 'SimulatedStop'
 }
 
 interface OpenFile {
@@ -42,7 +43,7 @@ interface OpenFile {
 
 export class SimDisk implements Disk {
   readonly #options: SimDiskOptions
-  readonly #root = new SimDirectory()
+  #root = new SimDirectory()
   readonly #faults = new DiskFaults()
   readonly #open = new Map<FileId, OpenFile>()
   #nextId = 1
@@ -50,13 +51,19 @@ export class SimDisk implements Disk {
   /** Rises with every crash; completions carry the one they were started in. */
   #incarnation = 0
   #capacityBytes: number
+  #shortOneIn: number
+  /** Latency on top of the usual one, while a fault makes the disk slow. */
+  #slowMsMax = 0
   #callsUntilStop = Infinity
+  /** Bytes in use, null when a call made them uncertain: counting the tree for each write would be slow. */
+  #usedBytes: number | null = null
   /** Calls that change something, so far: what `stopAfter` counts. */
   changes = 0
 
   constructor(options: SimDiskOptions) {
     this.#options = options
     this.#capacityBytes = options.capacityBytes ?? Infinity
+    this.#shortOneIn = options.shortOneIn ?? 0
   }
 
   /* ------------------------------------------------------------ the test's side */
@@ -69,8 +76,27 @@ export class SimDisk implements Disk {
     this.#faults.clear()
   }
 
-  setCapacity(bytes: number): void {
-    this.#capacityBytes = bytes
+  /** @param bytes null: as the options say */
+  setCapacity(bytes: number | null): void {
+    this.#capacityBytes = bytes ?? this.#options.capacityBytes ?? Infinity
+  }
+
+  /** @param oneIn one in so many reads and writes is short; 0: none; null: as the options say */
+  setShort(oneIn: number | null): void {
+    this.#shortOneIn = oneIn ?? this.#options.shortOneIn ?? 0
+  }
+
+  /** Syncs take up to so much longer. */
+  setSlow(latencyMsMax: number): void {
+    this.#slowMsMax = latencyMsMax
+  }
+
+  /** No fault is left, neither ordered nor lasting. */
+  heal(): void {
+    this.#faults.clear()
+    this.setShort(null)
+    this.setCapacity(null)
+    this.setSlow(0)
   }
 
   /** After `changes` more changing calls, every call throws `SimulatedStop` until `crash`. */
@@ -80,11 +106,32 @@ export class SimDisk implements Disk {
 
   /** Power cut: unsynced content and names survive as `mode` says, open files and running syncs are gone. */
   crash({ mode }: { readonly mode: CrashMode }): void {
+    this.processDied()
+    this.#usedBytes = null
+    this.#root.crash(mode, this.#options.rng)
+  }
+
+  /**
+   * Open files and running syncs are gone, but the machine lives: what was not synced is still seen, and may still be
+   * lost by a later power cut.
+   */
+  processDied(): void {
     this.#incarnation++
     this.#completions = []
     this.#open.clear()
     this.#callsUntilStop = Infinity
-    this.#root.crash(mode, this.#options.rng)
+  }
+
+  /** A new, empty disk in the place of this one. */
+  wipe(): void {
+    this.processDied()
+    this.#usedBytes = null
+    this.#root = new SimDirectory()
+  }
+
+  /** Paths of all files, sorted. */
+  files(): string[] {
+    return filesBelow(this.#root, '')
   }
 
   /** Runs the oldest completion that waits. @returns false when there is none */
@@ -127,7 +174,7 @@ export class SimDisk implements Disk {
 
   /** Bytes of all files that have a name. */
   usedBytes(): number {
-    return usedBytes(this.#root)
+    return (this.#usedBytes ??= usedBytes(this.#root))
   }
 
   /* ------------------------------------------------------------ Disk */
@@ -138,6 +185,7 @@ export class SimDisk implements Disk {
     let node = parent.get(name)
     if (node === undefined && mode === 'create') {
       node = new SimFile()
+      this.#usedBytes = null
       parent.set(name, node)
     }
     if (node === undefined) throw new DiskError('ENOENT', path, 'open')
@@ -168,14 +216,16 @@ export class SimDisk implements Disk {
   pwritev(id: FileId, chunks: readonly Uint8Array[], position: number): number {
     const { file, path } = this.#writable(id, 'pwritev')
     this.#enter('pwritev', path, true)
-    const wanted = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    let wanted = 0
+    for (const chunk of chunks) wanted += chunk.length
     const room = Math.max(0, file.size - position) + this.#freeBytes()
     if (room < 1 && wanted > 0) throw new DiskError('ENOSPC', path, 'write')
     const written = Math.min(this.#maybeShort(wanted), room)
+    this.#usedBytes = null
     let left = written
     for (const chunk of chunks) {
       if (left === 0) break
-      const part = chunk.subarray(0, left)
+      const part = left < chunk.length ? chunk.subarray(0, left) : chunk
       file.write(part, position + written - left)
       left -= part.length
     }
@@ -185,6 +235,7 @@ export class SimDisk implements Disk {
   truncate(id: FileId, bytes: number): void {
     const { file, path } = this.#writable(id, 'truncate')
     this.#enter('truncate', path, true)
+    this.#usedBytes = null
     file.truncate(bytes)
   }
 
@@ -207,6 +258,7 @@ export class SimDisk implements Disk {
     if (node === undefined) throw new DiskError('ENOENT', from, 'rename')
     if (parent !== toParent) throw new DiskError('EXDEV', from, `rename to another directory ${to}`)
     const target = parent.get(toName)
+    this.#usedBytes = null
     if (target?.kind === 'directory' && !target.isEmpty) throw new DiskError('ENOTEMPTY', to, 'rename')
     if (name !== toName) parent.rename(name, toName)
   }
@@ -217,6 +269,7 @@ export class SimDisk implements Disk {
     const node = parent.get(name)
     if (node === undefined) throw new DiskError('ENOENT', path, 'unlink')
     if (node.kind === 'directory') throw new DiskError('EISDIR', path, 'unlink')
+    this.#usedBytes = null
     parent.set(name, null)
   }
 
@@ -265,7 +318,7 @@ export class SimDisk implements Disk {
     return this.#capacityBytes === Infinity ? Infinity : Math.max(0, this.#capacityBytes - this.usedBytes())
   }
 
-  #sync(operation: 'sync' | 'syncDir', path: string, target: SimNode, done: SyncDone): void {
+  #sync(operation: 'sync' | 'syncDir', path: string, target: TreeNode, done: SyncDone): void {
     this.#stopIfDue(true)
     const mark = target.mark()
     const incarnation = this.#incarnation
@@ -276,9 +329,16 @@ export class SimDisk implements Disk {
       else target.dropUnsynced(mark)
       done(code === null ? null : new DiskError(code, path, operation))
     }
-    const { schedule, latencyMsMax = 0, rng } = this.#options
+    const { schedule } = this.#options
     if (schedule === undefined) this.#completions.push(complete)
-    else schedule(latencyMsMax === 0 ? 0 : rng.below(latencyMsMax + 1), complete)
+    else schedule(this.#latencyMs(), complete)
+  }
+
+  #latencyMs(): number {
+    const { latencyMsMax = 0, stallOneIn = 0, stallMsMax = 0, rng } = this.#options
+    const stalls = stallOneIn > 0 && rng.below(stallOneIn) === 0
+    const usualMs = stalls ? upTo(stallMsMax, rng) : upTo(latencyMsMax, rng)
+    return usualMs + upTo(this.#slowMsMax, rng)
   }
 
   #enter(operation: DiskOperation, path: string, changes: boolean): void {
@@ -288,15 +348,18 @@ export class SimDisk implements Disk {
   }
 
   #stopIfDue(changes: boolean): void {
-    if (this.#callsUntilStop <= 0) throw new SimulatedStop('the process stopped here')
+    if (this.#callsUntilStop <= 0) {
+      this.#options.onStop?.()
+      throw new SimulatedStop('the process stopped here')
+    }
     if (!changes) return
     this.#callsUntilStop--
     this.changes++
   }
 
   #maybeShort(bytes: number): number {
-    const { shortOneIn = 0, rng } = this.#options
-    if (shortOneIn === 0 || bytes < 2 || rng.below(shortOneIn) > 0) return bytes
+    const { rng } = this.#options
+    if (this.#shortOneIn === 0 || bytes < 2 || rng.below(this.#shortOneIn) > 0) return bytes
     return 1 + rng.below(bytes - 1)
   }
 
@@ -318,8 +381,8 @@ export class SimDisk implements Disk {
     return node
   }
 
-  #node(path: string): SimNode | undefined {
-    let node: SimNode | undefined = this.#root
+  #node(path: string): TreeNode | undefined {
+    let node: TreeNode | undefined = this.#root
     for (const name of segments(path)) {
       if (node?.kind !== 'directory') return undefined
       node = node.get(name)
@@ -338,6 +401,19 @@ export class SimDisk implements Disk {
 
 function segments(path: string): string[] {
   return path.split('/').filter((name) => name !== '' && name !== '.')
+}
+
+/** A time of up to `maxMs`, in whole microseconds or so; no draw when it can only be 0. */
+function upTo(maxMs: number, rng: Rng): number {
+  return maxMs === 0 ? 0 : rng.below(maxMs * 1024 + 1) / 1024
+}
+
+function filesBelow(directory: SimDirectory, prefix: string): string[] {
+  return directory
+    .entries()
+    .flatMap(([name, node]) =>
+      node.kind === 'file' ? [`${prefix}/${name}`] : filesBelow(node, `${prefix}/${name}`),
+    )
 }
 
 function usedBytes(directory: SimDirectory): number {

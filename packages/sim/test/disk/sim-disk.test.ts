@@ -1,7 +1,8 @@
 import { DiskError, type FileId, seededRng } from '@millrace/base'
 import { describe, expect, it } from 'vitest'
-import type { CrashMode } from '../src/crash-mode.ts'
-import { SimDisk, type SimDiskOptions, SimulatedStop } from '../src/sim-disk.ts'
+import type { CrashMode } from '../../src/disk/crash-mode.ts'
+import { SimDisk, type SimDiskOptions } from '../../src/disk/sim-disk.ts'
+import { SimulatedStop } from '../../src/kernel/simulated-stop.ts'
 
 const PATH = '/data/file'
 

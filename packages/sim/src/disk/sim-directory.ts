@@ -7,23 +7,23 @@ import { settleMode, survivors } from './crash-mode.ts'
 import type { CrashMode } from './crash-mode.ts'
 import type { SimFile } from './sim-file.ts'
 
-export type SimNode = SimFile | SimDirectory
+export type TreeNode = SimFile | SimDirectory
 
 /** One atomic change of names: null removes. */
-type NameChange = ReadonlyMap<string, SimNode | null>
+type NameChange = ReadonlyMap<string, TreeNode | null>
 
 export class SimDirectory {
   readonly kind = 'directory'
-  #current = new Map<string, SimNode>()
-  readonly #durable = new Map<string, SimNode>()
+  #current = new Map<string, TreeNode>()
+  readonly #durable = new Map<string, TreeNode>()
   #unsynced: NameChange[] = []
   #settledChanges = 0
 
-  get(name: string): SimNode | undefined {
+  get(name: string): TreeNode | undefined {
     return this.#current.get(name)
   }
 
-  entries(): [string, SimNode][] {
+  entries(): [string, TreeNode][] {
     return [...this.#current].toSorted(([a], [b]) => (a < b ? -1 : 1))
   }
 
@@ -31,7 +31,7 @@ export class SimDirectory {
     return this.#current.size === 0
   }
 
-  set(name: string, node: SimNode | null): void {
+  set(name: string, node: TreeNode | null): void {
     this.#change(new Map([[name, node]]))
   }
 
@@ -80,7 +80,7 @@ export class SimDirectory {
   }
 }
 
-function applyNames(names: Map<string, SimNode>, change: NameChange): void {
+function applyNames(names: Map<string, TreeNode>, change: NameChange): void {
   for (const [name, node] of change) {
     if (node === null) names.delete(name)
     else names.set(name, node)

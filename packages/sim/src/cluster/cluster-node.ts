@@ -1,0 +1,230 @@
+/**
+ * One node of a simulated cluster: the real `startNode` on a simulated machine, and those who look over its shoulder.
+ *
+ * Owns: the process that runs now, the disk's view of the metadata log. Must not know: other nodes, why it is stopped.
+ * Invariants: a process that ends by itself is started again a second later unless it was told to stay down; one that
+ * does so although nobody touched its disk is a violation.
+ */
+import { DiskError, NO_NODE, type Env } from '@millrace/base'
+import type { MetadataQuorum } from '@millrace/metadata-log'
+import { type LoadedConfig, type RunningNode, startNode, StartupError } from '@millrace/server'
+import type { CrashMode } from '../disk/crash-mode.ts'
+import { MetadataFiles } from '../invariant/metadata-files.ts'
+import { ObservedDisk } from '../invariant/observed-disk.ts'
+import { EventKind } from '../kernel/trace.ts'
+import type { SimNode } from '../world/sim-node.ts'
+import type { World } from '../world/world.ts'
+import type { ClusterChecks } from './cluster-checks.ts'
+import { DATA_FOLDER, type NodePlan } from './node-plan.ts'
+
+export interface ClusterNodeOptions {
+  readonly world: World
+  readonly machine: SimNode
+  readonly plan: NodePlan
+  readonly loaded: LoadedConfig
+  readonly checks: ClusterChecks
+}
+
+const RESTART_MS = 1000
+const STOP_MS_MAX = 120_000
+const METADATA_FOLDER = `${DATA_FOLDER}/__cluster_metadata-0`
+
+export class ClusterNode {
+  readonly plan: NodePlan
+  readonly machine: SimNode
+  readonly #options: ClusterNodeOptions
+  #files: MetadataFiles
+  #running: RunningNode | null = null
+  #quorum: MetadataQuorum | null = null
+  #abort = new AbortController()
+  #mustRun = false
+  #haltsSeen = 0
+  /** Starts so far: what belongs to an earlier one has no effect. */
+  #life = 0
+  /** Its disk failed or was replaced: it may stop by itself. */
+  isDiskTouched = false
+  /** A power cut may have taken what `flush.policy=os` left in the page cache. */
+  hasLostPower = false
+
+  constructor(options: ClusterNodeOptions) {
+    this.#options = options
+    this.plan = options.plan
+    this.machine = options.machine
+    this.#files = this.#newFiles()
+  }
+
+  get id(): number {
+    return this.plan.id
+  }
+
+  get files(): MetadataFiles {
+    return this.#files
+  }
+
+  /** Null until it serves. */
+  get running(): RunningNode | null {
+    return this.#running
+  }
+
+  /** Of the process that runs; null before it has opened its log. */
+  get quorum(): MetadataQuorum | null {
+    return this.#quorum
+  }
+
+  get isUp(): boolean {
+    return this.machine.isAlive
+  }
+
+  /** Stays up from now on. */
+  start(): void {
+    this.#mustRun = true
+    if (this.machine.isAlive) return
+    this.#life += 1
+    const life = this.#life
+    this.#abort = new AbortController()
+    this.machine.start((env) => this.#main(env, life))
+  }
+
+  kill(): void {
+    this.#mustRun = false
+    this.machine.kill()
+    this.#forget()
+  }
+
+  powerCut(mode: CrashMode): void {
+    this.#mustRun = false
+    this.hasLostPower = true
+    this.machine.powerCut(mode)
+    this.#onPowerCut()
+  }
+
+  /** In the middle of whatever writes then. @param onCut it stays down */
+  powerCutAtWrite(changes: number, mode: CrashMode, onCut: () => void): void {
+    if (!this.machine.isAlive) return
+    this.machine.powerCutAtWrite(changes, mode, () => {
+      this.#mustRun = false
+      this.hasLostPower = true
+      this.#onPowerCut()
+      onCut()
+    })
+  }
+
+  /** A new, empty disk. */
+  wipe(): void {
+    this.#mustRun = false
+    this.isDiskTouched = true
+    this.machine.wipe()
+    this.#forget()
+    this.#files = this.#newFiles()
+  }
+
+  /** SIGTERM. @param onStopped it stays down */
+  stop(onStopped: () => void): void {
+    const { world, checks } = this.#options
+    if (!this.machine.isAlive) return
+    this.#mustRun = false
+    const life = this.#life
+    const running = this.#running
+    const isOver = (): boolean => this.#life !== life || !this.machine.isAlive
+    const ended = (): void => {
+      if (isOver()) return
+      this.kill()
+      onStopped()
+    }
+    this.machine.run(() => {
+      this.#abort.abort(new StartupError('CONTROLLER_UNAVAILABLE', 'stopped while it was starting', ''))
+      const later = (): void => void world.scheduler.schedule(0, EventKind.task, null, ended)
+      void running?.close().then(later, (error: unknown) => {
+        // Its disk keeps it from leaving the folder clean: it says so, and ends.
+        if (!(error instanceof DiskError && this.isDiskTouched)) throw error
+        later()
+      })
+    })
+    world.scheduler.schedule(STOP_MS_MAX, EventKind.task, null, () => {
+      if (!isOver()) checks.violate('stops', `node ${this.id} has not stopped within ${STOP_MS_MAX} ms`)
+    })
+  }
+
+  async #main(env: Env, life: number): Promise<void> {
+    const disk = new ObservedDisk(env.disk, this.#files)
+    try {
+      const running = await startNode({ ...env, disk }, this.#options.loaded, {
+        signal: this.#abort.signal,
+        onQuorum: (quorum) => this.#onQuorum(quorum),
+      })
+      if (this.#life === life) this.#running = running
+    } catch (error) {
+      // A disk that fails, or is full, keeps it from cleaning up behind itself, too.
+      const isOfDisk = error instanceof SuppressedError && error.error instanceof DiskError
+      const cause: unknown = isOfDisk ? error.suppressed : error
+      if (!(cause instanceof StartupError)) throw error
+      this.#onExit(env, cause)
+    }
+  }
+
+  #onExit(env: Env, error: StartupError): void {
+    env.log.warn({ error }, 'the process ends')
+    if (this.#mustRun && !this.#isForeseen(error.message)) {
+      this.#options.checks.violate('starts', `node ${this.id} can't start: ${error.code}: ${error.message}`)
+    }
+    this.#options.world.scheduler.schedule(0, EventKind.task, null, () => this.machine.kill())
+  }
+
+  /** To be called now and then: a process that has ended by itself is started again. */
+  supervise(): void {
+    const { checks, world } = this.#options
+    const halts = this.machine.halts.slice(this.#haltsSeen)
+    this.#haltsSeen += halts.length
+    const unforeseen = halts.find((reason) => !this.#isForeseen(reason))
+    if (unforeseen !== undefined) checks.violate('keeps-running', `node ${this.id} halted: ${unforeseen}`)
+    if (!this.#mustRun || this.machine.isAlive) return
+    this.#forget()
+    world.scheduler.schedule(RESTART_MS, EventKind.task, null, () => {
+      if (this.#mustRun) this.start()
+    })
+  }
+
+  /** Without space a node may give up instead of waiting for some: a weakness, not a danger. */
+  #isForeseen(reason: string): boolean {
+    return this.isDiskTouched || reason.includes('ENOSPC')
+  }
+
+  #onQuorum(quorum: MetadataQuorum): void {
+    const { checks } = this.#options
+    const files = this.#files
+    this.#quorum = quorum
+    files.directoryId = this.#directoryId()
+    const reader = checks.image.onOpen(this.id, quorum.image)
+    quorum.subscribe((update) => {
+      const isWhole = files.batchAt(reader.endOffset) !== undefined
+      checks.image.onUpdate(reader, update, isWhole)
+      checks.quorum.onCommitted(files, update.endOffset)
+    })
+    quorum.onLeaderChange(() => {
+      const { id, epoch } = quorum.leader
+      if (id !== NO_NODE) checks.quorum.onLeaderSeen(this.id, id, epoch)
+    })
+  }
+
+  #directoryId(): string | null {
+    const text = this.machine.disk.contentOf(`${DATA_FOLDER}/meta.properties`).toString('utf8')
+    return /^directory\.id=(.+)$/m.exec(text)?.[1] ?? null
+  }
+
+  #onPowerCut(): void {
+    this.#forget()
+    this.#files.rebuild(this.machine.disk)
+  }
+
+  #forget(): void {
+    this.#running = null
+    this.#quorum = null
+  }
+
+  #newFiles(): MetadataFiles {
+    const { quorum } = this.#options.checks
+    const files = new MetadataFiles(this.id, METADATA_FOLDER, quorum)
+    quorum.addDisk(files)
+    return files
+  }
+}

@@ -1,0 +1,7 @@
+/** All bugs that the simulator must find. */
+import type { Mutant } from '../mutant/mutant.ts'
+import { clusterMutants } from './cluster-mutants.ts'
+import { driverMutants } from './driver-mutants.ts'
+import { raftMutants } from './raft-mutants.ts'
+
+export const catalogue: readonly Mutant[] = [...raftMutants, ...driverMutants, ...clusterMutants]

@@ -1,0 +1,70 @@
+/** What is looked at once, when a run has come to rest: whole logs, whole images, all records. */
+import type { SimCluster } from '../cluster/sim-cluster.ts'
+import { MetadataFiles } from '../invariant/metadata-files.ts'
+import type { History } from '../workload/history.ts'
+import type { SimClient } from '../workload/sim-client.ts'
+
+const READ_MS = 120_000
+
+/** @throws Violation */
+export function checkEnd(cluster: SimCluster, history: History, client: SimClient): void {
+  checkLogs(cluster)
+  checkImages(cluster)
+  checkRecords(cluster, history, client)
+}
+
+/** As a recovery would read them from the disks. */
+function checkLogs({ nodes, checks }: SimCluster): void {
+  for (const { id, files, machine, running } of nodes) {
+    const isUp = running !== null
+    const found = new MetadataFiles(id, files.folder, checks.quorum)
+    found.rebuild(machine.disk)
+    checks.quorum.checkLog(found, isUp)
+    const end = files.batches.at(-1)?.lastOffset
+    if (isUp && found.batches.at(-1)?.lastOffset !== end) {
+      checks.violate(
+        'log-on-disk',
+        `node ${id} wrote up to ${end}, its disk has ${found.batches.at(-1)?.lastOffset}`,
+      )
+    }
+  }
+}
+
+function checkImages({ nodes, checks }: SimCluster): void {
+  for (const { id, quorum, running } of nodes) {
+    if (quorum === null || running === null) continue
+    const { image } = quorum.current()
+    checks.image.checkDigest(id, image)
+    for (const { topicId, name, partitions, removedMs } of checks.facts.topics) {
+      const topic = image.topics.byId(topicId as Parameters<typeof image.topics.byId>[0])
+      const isThere = topic?.name === name && topic.partitions.length >= partitions
+      if (isThere !== (removedMs === null)) {
+        checks.violate(
+          'acknowledged-change',
+          `node ${id}: topic ${name} (${topicId}) is ${isThere ? '' : 'not '}there`,
+        )
+      }
+    }
+  }
+}
+
+function checkRecords(cluster: SimCluster, history: History, client: SimClient): void {
+  const { world } = cluster
+  const image = cluster.active?.quorum?.image
+  if (image === undefined) return
+  const isReadable = ({
+    topic,
+    partition,
+  }: {
+    readonly topic: string
+    readonly partition: number
+  }): boolean => (image.partition(topic, partition)?.leader ?? -1) !== -1
+  const names = history.acknowledged.filter(isReadable).map(({ topic, partition }) => `${topic}/${partition}`)
+  const partitions = [...new Set(names)].map((name) => {
+    const [topic, partition] = name.split('/')
+    return { topic: topic!, partition: Number(partition) }
+  })
+  const read = world.perform(client.machine, () => client.readAll(partitions), READ_MS)
+  history.checkAcknowledged(read, isReadable)
+  if (world.scheduler.violation !== null) throw world.scheduler.violation
+}

@@ -1,0 +1,75 @@
+/** A calm cluster of three controllers and a broker, for scenarios that are written by hand. */
+import type { ClusterNode } from '../cluster/cluster-node.ts'
+import type { ClusterShape } from '../cluster/node-plan.ts'
+import { loadPlans, SimCluster } from '../cluster/sim-cluster.ts'
+import { simulate } from '../world/simulate.ts'
+
+const CALM: ClusterShape = {
+  controllers: 3,
+  brokers: 1,
+  isCombined: false,
+  timeoutFactor: 1,
+  flushPolicy: 'commit',
+  segmentBytes: 2 ** 30,
+  snapshotBytes: 2 ** 30,
+  snapshotIntervalMs: 3_600_000,
+  autoJoin: true,
+  latencyMs: 0.1,
+  jitterMs: 0.2,
+  syncMs: 4,
+  syncStallMs: 50,
+  shortOneIn: 0,
+}
+
+const START_MS = 30_000
+const SEED = 1
+
+export interface ScriptedScenario {
+  readonly id: string
+  /** The guarantee. */
+  readonly title: string
+  readonly shape: Partial<ClusterShape>
+  /** @param cluster with a leader, and all of it serving. @throws Violation, Error */
+  script(cluster: SimCluster): void
+}
+
+/** @throws Violation, Error where the guarantee does not hold */
+export async function runScripted({ shape, script }: ScriptedScenario): Promise<void> {
+  const plans = await loadPlans({ ...CALM, ...shape })
+  await simulate({ seed: SEED }, (world) => {
+    const cluster = new SimCluster(world, plans)
+    cluster.start()
+    world.runUntil(() => cluster.nodes.every(({ running }) => running !== null), START_MS, 'the start')
+    world.runFor(1000)
+    script(cluster)
+  })
+}
+
+/** Waits for a leader. @throws Violation of kind `stuck` */
+export function requireActive(cluster: SimCluster, limitMs: number): ClusterNode {
+  cluster.world.runUntil(() => cluster.active !== null, limitMs, 'a leader')
+  return cluster.active!
+}
+
+/** Nothing reaches `node` any more; with `bothWays`, nothing leaves it either. */
+export function cutOff(cluster: SimCluster, node: ClusterNode, bothWays: boolean): void {
+  forOthers(cluster, node, (name, other) => {
+    cluster.world.network.cut(other, name)
+    if (bothWays) cluster.world.network.cut(name, other)
+  })
+}
+
+export function reconnect(cluster: SimCluster, node: ClusterNode): void {
+  forOthers(cluster, node, (name, other) => {
+    cluster.world.network.heal(other, name)
+    cluster.world.network.heal(name, other)
+  })
+}
+
+function forOthers(
+  { nodes }: SimCluster,
+  node: ClusterNode,
+  act: (name: string, other: string) => void,
+): void {
+  for (const { plan } of nodes) if (plan.id !== node.id) act(node.plan.name, plan.name)
+}

@@ -1,0 +1,33 @@
+/** What clients do in a run, with all that is random about it drawn: it can be written down, cut and replayed. */
+export type Operation = OperationBase &
+  (
+    | { readonly kind: 'create'; readonly topic: string; readonly partitions: number }
+    | { readonly kind: 'delete'; readonly topic: string }
+    | { readonly kind: 'grow'; readonly topic: string; readonly partitions: number }
+    | { readonly kind: 'alter'; readonly topic: string; readonly value: string }
+    | {
+        readonly kind: 'produce'
+        readonly topic: string
+        readonly partition: number
+        readonly values: string[]
+      }
+    | { readonly kind: 'read'; readonly topic: string }
+    | { readonly kind: 'list' }
+    | { readonly kind: 'remove-voter'; readonly node: number }
+    | { readonly kind: 'add-voter'; readonly node: number }
+  )
+
+interface OperationBase {
+  readonly id: number
+  readonly atMs: number
+  /** Name of the client's machine. */
+  readonly client: string
+}
+
+export type OperationKind = Operation['kind']
+
+/** What its client was told. `info`: nothing definite. */
+export type Outcome = 'ok' | 'fail' | 'info'
+
+/** The config whose values make alterations tell-tale: far above anything that would drop data. */
+export const ALTERED_KEY = 'retention.ms'
