@@ -36,6 +36,8 @@ export class BrokerWatch {
   #isActive = false
   #timer: TimerId | null = null
   #timerDueMs = Infinity
+  /** Of the look at brokers that a new active controller has not heard from. */
+  #silenceTimer: TimerId | null = null
   /** Brokers that are being dialled. */
   readonly #suspects = new Set<NodeId>()
 
@@ -55,23 +57,29 @@ export class BrokerWatch {
   }
 
   /**
-   * This node has become the active controller. Brokers that ended together with the one before it are found by asking
-   * all of them: no connection of theirs to this node will be closed.
+   * This node has become the active controller. No connection to it will be closed by brokers that ended together with the
+   * one before it, so those that it has not heard from after half a session are dialled. Not sooner: the address that clients
+   * are told may lead elsewhere from here, and then a refusal says nothing about a broker that is well.
    */
   start(): void {
-    const image = this.#options.image()
-    if (image === null) return
+    const { env, image, sessionTimeoutMs } = this.#options
+    const current = image()
+    if (current === null) return
     this.#isActive = true
-    this.#sessions.reset(image, this.#options.env.clock.monoMs())
+    const nowMs = env.clock.monoMs()
+    this.#sessions.reset(current, nowMs)
     this.#arm()
-    for (const broker of image.brokers.values()) if (!broker.fenced) this.#suspect(broker)
+    this.#silenceTimer = env.timers.after(sessionTimeoutMs / 2, () => this.#suspectSilent(nowMs))
   }
 
   /** Another node decides from here on. */
   stop(): void {
     this.#isActive = false
-    if (this.#timer !== null) this.#options.env.timers.cancel(this.#timer)
+    for (const timer of [this.#timer, this.#silenceTimer]) {
+      if (timer !== null) this.#options.env.timers.cancel(timer)
+    }
     this.#timer = null
+    this.#silenceTimer = null
     this.#timerDueMs = Infinity
   }
 
@@ -104,6 +112,13 @@ export class BrokerWatch {
   onDisconnected(id: NodeId): void {
     const broker = this.#options.image()?.brokers.get(id)
     if (this.#isActive && broker !== undefined && !broker.fenced) this.#suspect(broker)
+  }
+
+  #suspectSilent(sinceMs: number): void {
+    this.#silenceTimer = null
+    for (const broker of this.#options.image()?.brokers.values() ?? []) {
+      if (!broker.fenced && this.#sessions.lastHeardMs(broker.id) === sinceMs) this.#suspect(broker)
+    }
   }
 
   #suspect({ id: brokerId, epoch: brokerEpoch, endpoints }: BrokerImage): void {

@@ -409,12 +409,23 @@ describe('fast fencing', () => {
     expect(isFenced(2)).toBe(false)
   })
 
-  test('finds brokers that ended together with the controller before', async () => {
+  test('finds brokers that ended together with the controller before, once they have been silent for a while', async () => {
     quorum.depose()
     closers.get(2)!.close()
     quorum.elect()
-    await world.advance(31)
+    await beatFor(800, 1)
+    expect(isFenced(2)).toBe(false)
+    await beatFor(400, 1)
     expect([isFenced(1), isFenced(2)]).toEqual([false, true])
+  })
+
+  test('does not fence brokers that send heartbeats and can not be reached where clients reach them', async () => {
+    quorum.depose()
+    closers.get(1)!.close()
+    closers.get(2)!.close()
+    quorum.elect()
+    await beatFor(2 * SESSION_MS, 1, 2)
+    expect([isFenced(1), isFenced(2)]).toEqual([false, false])
   })
 
   test('fences nobody any more when another node became the controller meanwhile', async () => {
