@@ -12,6 +12,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 export const root = new URL('../..', import.meta.url).pathname
 
+const READY = 'broker is ready'
+
 export interface BrokerProcessOptions {
   /** Data folder; by default a temporary one that goes away with the process. */
   readonly data?: string
@@ -57,7 +59,7 @@ export class BrokerProcess implements AsyncDisposable {
     return this.#output
   }
 
-  /** Starts the process on the same port and folder as before, and waits until it accepts connections. */
+  /** Starts the process on the same port and folder as before, and waits until it serves. */
   async startAgain(): Promise<void> {
     const { flush, config = {}, startTimeoutMs = 20_000 } = this.#options
     const args = ['broker', '--listen', this.bootstrap, '--data', this.data]
@@ -67,12 +69,14 @@ export class BrokerProcess implements AsyncDisposable {
     this.#child = child
     child.stdout.on('data', (text: Buffer) => (this.#output += text.toString()))
     child.stderr.on('data', (text: Buffer) => (this.#output += text.toString()))
+    const printedBefore = this.#output.length
     const deadline = performance.now() + startTimeoutMs
-    while (!(await accepts(this.port))) {
+    // Not just until somebody accepts: a broker that listens leads its partitions only when it is unfenced.
+    while (!this.#output.includes(READY, printedBefore)) {
       if (!this.alive)
         throw new Error(`the broker ended (${child.exitCode ?? child.signalCode}):\n${this.#output}`)
       if (performance.now() > deadline)
-        throw new Error(`the broker does not listen on ${this.port}:\n${this.#output}`)
+        throw new Error(`the broker is not ready on ${this.port}:\n${this.#output}`)
       await delay(5)
     }
   }
