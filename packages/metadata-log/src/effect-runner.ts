@@ -173,6 +173,8 @@ export class EffectRunner {
         return this.#prune(effect)
       case 'high-watermark':
         return this.#options.applier.onHighWatermark(effect.offset)
+      case 'voter-is-alive':
+        return this.#warnOfRival(effect)
       case 'leadership':
         return this.#options.onLeadership(effect)
       default:
@@ -291,6 +293,14 @@ export class EffectRunner {
       data: isInside ? chunk.bytes : null,
       ...leadership,
     })
+  }
+
+  #warnOfRival({ voter }: Effect<'voter-is-alive'>): void {
+    this.#options.logger.warn(
+      { nodeId: voter.id, voterDirectoryId: voter.directoryId },
+      'another replica with the id of this node votes in the metadata quorum, and is alive: this one only observes. ' +
+        'Stop the process that is not meant to run, or give this one another node.id',
+    )
   }
 
   /* ------------------------------------------------------------ the log */

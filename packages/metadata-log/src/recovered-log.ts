@@ -95,17 +95,20 @@ function reconcile(options: RecoveryOptions, log: Log): SnapshotContent | null {
   const { corruption } = log
   if (corruption !== null && canVote)
     throw unreadable(log, corruption.offset, `${corruption.path}: ${corruption.reason}`)
-  if (snapshot !== null && isBehind(log, snapshot)) {
-    // It was fetched, and the process stopped before the log was emptied for it.
+  // Of what is not sound nothing counts, and one cut brings the log in order: the next would have to wait for it.
+  const soundEnd = Math.min(corruption?.offset ?? log.logEndOffset, log.logEndOffset) as Offset
+  if (corruption !== null)
+    logger.error({ ...corruption }, 'the metadata log is damaged: its end is fetched again from the leader')
+  if (snapshot !== null && isBehind(log, soundEnd, snapshot)) {
+    // It was fetched, and the process stopped before the log was emptied for it; or what it holds was damaged in the log.
     log.truncateFullyAndStartAt(snapshot.snapshotId.endOffset)
     return snapshot
   }
-  if (corruption !== null) {
-    logger.error({ ...corruption }, 'the metadata log is damaged: its end is fetched again from the leader')
-    log.truncateTo(corruption.offset)
-  }
   const isContinued = log.logStartOffset <= (snapshot?.snapshotId.endOffset ?? 0)
-  if (isContinued) return snapshot
+  if (isContinued) {
+    if (corruption !== null) log.truncateTo(soundEnd)
+    return snapshot
+  }
   const problem = `no snapshot is left that reaches its start at ${log.logStartOffset}`
   if (canVote) throw unreadable(log, log.logStartOffset, problem)
   logger.error({ directory }, `the metadata log can't be used, ${problem}: all of it is fetched again`)
@@ -130,10 +133,10 @@ function verify(log: Log): void {
   }
 }
 
-/** As in Kafka: the log lacks what is in the snapshot, or parts from it. */
-function isBehind(log: Log, { snapshotId }: SnapshotContent): boolean {
-  if (log.logEndOffset < snapshotId.endOffset) return true
-  const last = log.leaderEpochs.findLast(({ startOffset }) => startOffset < log.logEndOffset)
+/** As in Kafka: the log, which is sound below `soundEnd`, lacks what is in the snapshot, or parts from it. */
+function isBehind(log: Log, soundEnd: Offset, { snapshotId }: SnapshotContent): boolean {
+  if (soundEnd < snapshotId.endOffset) return true
+  const last = log.leaderEpochs.findLast(({ startOffset }) => startOffset < soundEnd)
   return last !== undefined && last.epoch < snapshotId.epoch
 }
 

@@ -141,10 +141,11 @@ const encoders: Encoders = {
     ],
   }),
   AddRaftVoter: ({ voter, timeoutMs }, clusterId) => ({ clusterId, timeoutMs, ...voterFields(voter) }),
-  RemoveRaftVoter: ({ voter }, clusterId) => ({
+  RemoveRaftVoter: ({ voter, onlyIfSilent }, clusterId) => ({
     clusterId,
     voterId: voter.id,
     voterDirectoryId: voter.directoryId,
+    onlyIfSilent,
   }),
   UpdateRaftVoter: ({ epoch, voter }, clusterId) => ({
     clusterId,
@@ -265,10 +266,11 @@ export function fromAddRaftVoterRequest(request: RequestOf<'AddRaftVoter'>): Add
 
 /** @param timeoutMs the request has none */
 export function fromRemoveRaftVoterRequest(
-  { voterId, voterDirectoryId }: RequestOf<'RemoveRaftVoter'>,
+  { voterId, voterDirectoryId, onlyIfSilent }: RequestOf<'RemoveRaftVoter'>,
   timeoutMs: number,
 ): RemoveVoterRequest {
-  return { kind: 'remove-voter', voter: { id: voterId, directoryId: voterDirectoryId }, timeoutMs }
+  const voter = { id: voterId, directoryId: voterDirectoryId }
+  return { kind: 'remove-voter', voter, timeoutMs, onlyIfSilent }
 }
 
 export function fromUpdateRaftVoterRequest(request: RequestOf<'UpdateRaftVoter'>): UpdateVoterRequest | null {

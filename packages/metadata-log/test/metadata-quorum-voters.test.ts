@@ -67,6 +67,7 @@ test('a voter is removed, and only the right one; the leader removes itself and 
       kind: 'remove-voter',
       voter: { id: id as NodeId, directoryId },
       timeoutMs: TIMEOUT_MS,
+      onlyIfSilent: false,
     })
   expect(await remove(others[0], uuid(77))).toMatchObject({ error: 'VOTER_NOT_FOUND' })
   expect(await remove(others[0])).toMatchObject({ error: 'NONE' })
@@ -83,7 +84,12 @@ test('a voter is removed, and only the right one; the leader removes itself and 
 
 test('others than the leader say who leads instead of changing anything', async () => {
   const { cluster, leader, others } = await quorumOfThree()
-  const request = { kind: 'remove-voter', voter: voter(leader.id), timeoutMs: TIMEOUT_MS } as const
+  const request = {
+    kind: 'remove-voter',
+    voter: voter(leader.id),
+    timeoutMs: TIMEOUT_MS,
+    onlyIfSilent: false,
+  } as const
   expect(await cluster.ask(others[0], request)).toMatchObject({ error: 'NOT_LEADER_OR_FOLLOWER' })
   expect(votersOf(leader)).toEqual(configured(1, 2, 3))
 })

@@ -79,7 +79,7 @@ const requests: RaftRequest[] = [
   },
   { kind: 'fetch-snapshot', replica: me, epoch: 5, snapshotId, position: 4096, maxBytes: 1000 },
   { kind: 'add-voter', voter, timeoutMs: 2000 },
-  { kind: 'remove-voter', voter: peer, timeoutMs: 2000 },
+  { kind: 'remove-voter', voter: peer, timeoutMs: 2000, onlyIfSilent: true },
   { kind: 'update-voter', epoch: 5, voter },
 ]
 

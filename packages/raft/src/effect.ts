@@ -6,7 +6,7 @@ import type { NodeId, Offset } from '@millrace/base'
 import type { RaftTimer } from './event.ts'
 import type { QuorumState, SnapshotId } from './log-summary.ts'
 import type { FetchedRecords, LeadershipClaim, RaftRequest, RaftResponse } from './message.ts'
-import type { VoterEndpoint } from './replica-key.ts'
+import type { ReplicaKey, VoterEndpoint } from './replica-key.ts'
 import type { VoterSet } from './voter-set.ts'
 
 export type RaftRole = 'unattached' | 'prospective' | 'candidate' | 'leader' | 'follower' | 'resigned'
@@ -93,6 +93,8 @@ export type RaftEffect =
   | { readonly kind: 'prune-log'; readonly logStartOffset: Offset }
   /** Committed up to here (exclusive): apply it. Never falls. */
   | { readonly kind: 'high-watermark'; readonly offset: Offset }
+  /** For people, once: this id votes already, with another disk, which is alive; this replica does not get its vote. */
+  | { readonly kind: 'voter-is-alive'; readonly voter: ReplicaKey }
   /** Role, epoch, leader or voter set changed. */
   | {
       readonly kind: 'leadership'

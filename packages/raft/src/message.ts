@@ -148,6 +148,11 @@ export interface RemoveVoterRequest {
   readonly kind: 'remove-voter'
   readonly voter: ReplicaKey
   readonly timeoutMs: number
+  /**
+   * Refuse where this voter has been heard of lately: asked by another disk that takes its place, which may be that of a
+   * second process. Administrators know what they do.
+   */
+  readonly onlyIfSilent: boolean
 }
 
 /** A voter listens elsewhere than the voter set says. */

@@ -32,6 +32,7 @@ export class Replica {
   electionFailures = 0
   /** Fetches in a row that brought nothing. */
   fetchFailures = 0
+  #isRivalTold = false
 
   readonly #bootstrapVoters: VoterSet
   #epoch: number
@@ -317,6 +318,13 @@ export class Replica {
       maxWaitMs,
       maxBytes: config.fetchMaxBytes,
     })
+  }
+
+  /** Once in the life of the process: it goes on asking for the vote. */
+  tellRival(voter: ReplicaKey): void {
+    if (this.#isRivalTold) return
+    this.#isRivalTold = true
+    this.emit({ kind: 'voter-is-alive', voter })
   }
 
   tellLeadership(role: RaftRole, epochStartOffset: Offset | null): void {

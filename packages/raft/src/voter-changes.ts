@@ -16,6 +16,8 @@ import type {
 import { changeAnswer } from './refusal.ts'
 import type { Replica } from './replica.ts'
 import type { ReplicaProgressMap } from './replica-progress.ts'
+import type { ReplicaKey } from './replica-key.ts'
+import type { VoterLife } from './voter-life.ts'
 import type { VoterSet } from './voter-set.ts'
 
 type ChangeRequest = AddVoterRequest | RemoveVoterRequest | UpdateVoterRequest
@@ -33,13 +35,20 @@ interface PendingChange {
 export class VoterChanges {
   readonly #replica: Replica
   readonly #progress: ReplicaProgressMap
+  readonly #life: VoterLife
   readonly #append: (voters: VoterSet) => Offset
   #pending: PendingChange | null = null
 
   /** @param append writes the Voters record, and returns where */
-  constructor(replica: Replica, progress: ReplicaProgressMap, append: (voters: VoterSet) => Offset) {
+  constructor(
+    replica: Replica,
+    progress: ReplicaProgressMap,
+    life: VoterLife,
+    append: (voters: VoterSet) => Offset,
+  ) {
     this.#replica = replica
     this.#progress = progress
+    this.#life = life
     this.#append = append
   }
 
@@ -102,8 +111,16 @@ export class VoterChanges {
     if (voters.get(voter.id)?.directoryId !== voter.directoryId) {
       return ['VOTER_NOT_FOUND', `no voter ${voter.id} with directory ${voter.directoryId}`]
     }
-    const isLast = request.kind === 'remove-voter' && voters.size === 1
-    return isLast ? ['INVALID_REQUEST', 'the last voter stays'] : null
+    if (request.kind !== 'remove-voter') return null
+    if (voters.size === 1) return ['INVALID_REQUEST', 'the last voter stays']
+    return request.onlyIfSilent ? this.#checkSilent(voter) : null
+  }
+
+  #checkSilent({ id, directoryId }: ReplicaKey): readonly [RaftError, string] | null {
+    const name = `voter ${id} with directory ${directoryId}`
+    const isSelf = id === this.#replica.self.id
+    if (isSelf || this.#life.isAlive(id)) return ['INVALID_REQUEST', `${name} is alive`]
+    return this.#life.isKnown ? null : ['REQUEST_TIMED_OUT', `not known yet whether ${name} is alive`]
   }
 
   #write(voters: VoterSet): void {

@@ -4,7 +4,8 @@ import type { Replica } from './replica.ts'
 
 /**
  * A voter that listens elsewhere than the voter set says has it corrected (KIP-853). With `autoJoin`, a controller that is no
- * voter asks to be added, after the disk that it had before is removed (KIP-1186). Null: all is well.
+ * voter asks to be added, after the disk that it had before is removed (KIP-1186), unless that is alive: then two processes
+ * have one id, and neither may take the vote from the other. Null: all is well.
  */
 export function nextVoterRequest(
   replica: Replica,
@@ -19,7 +20,8 @@ export function nextVoterRequest(
   }
   if (!config.autoJoin) return null
   if (known !== undefined) {
-    return { kind: 'remove-voter', voter: { id: known.id, directoryId: known.directoryId }, timeoutMs }
+    const voter = { id: known.id, directoryId: known.directoryId }
+    return { kind: 'remove-voter', voter, timeoutMs, onlyIfSilent: true }
   }
   return { kind: 'add-voter', voter: { ...self, endpoint }, timeoutMs }
 }

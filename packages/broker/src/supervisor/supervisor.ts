@@ -341,8 +341,12 @@ export class Supervisor {
   }
 }
 
-/** How long requests that an old leader has may wait for its answer when there is a new one. */
-const OLD_LEADER_ANSWERS_MS = 500
+/**
+ * How long requests that an old leader has may wait for its answer when there is a new one. One that lives answers all of
+ * them the moment it hears that it leads no more, as a rule before the new one is elected: this is for the way from it to
+ * here. From one that is stopped or cut off no answer comes, and whoever asked waits all the longer.
+ */
+const OLD_LEADER_ANSWERS_MS = 150
 
 function controllerRoute(options: SupervisorOptions, retireMs: number): ControllerRoute {
   const { env, config, quorum, localController } = options

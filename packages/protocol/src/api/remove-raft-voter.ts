@@ -2,7 +2,7 @@
  * RemoveRaftVoter: takes a voter out of the metadata quorum (KIP-853).
  */
 import { defineApi, type RequestBody, type ResponseBody } from '../schema/define-api.ts'
-import { int16, int32, nodeId, string, uuid } from '../schema/field.ts'
+import { bool, int16, int32, nodeId, string, uuid } from '../schema/field.ts'
 
 export const removeRaftVoter = defineApi({
   key: 81,
@@ -15,6 +15,8 @@ export const removeRaftVoter = defineApi({
     clusterId: string({ nullable: '0+', default: null }),
     voterId: nodeId(),
     voterDirectoryId: uuid(),
+    // Ours: refuse while the leader hears from this voter.
+    onlyIfSilent: bool({ tag: 10_000, default: false, ignorable: true }),
   },
   response: {
     throttleTimeMs: int32({ default: 0 }),

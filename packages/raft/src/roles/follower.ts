@@ -22,6 +22,10 @@ const PATIENCE_JITTER = 0.2
 /** A change of voters that was made takes a round of fetches to be seen here. */
 const ROUND_MS = 10
 const REFUSAL_PAUSE_MS = 200
+/** A rival may stop one day; it takes a fetch timeout anyway until the leader knows. */
+const RIVAL_PAUSE_MS_MAX = 10_000
+/** The first pause is as if so many had gone before: about as long as after any other refusal. */
+const RIVAL_PATIENCE = 4
 /** What takes longer to apply is reported by a later fetch: what others commit need not wait for it. */
 const APPLY_WAIT_MS_MAX = 100
 
@@ -36,6 +40,9 @@ export class Follower extends Role {
   #leaderHighWatermark: Offset
   #applyWaited = false
   #voterRequestId: number | null = null
+  /** Times in a row that this replica was told that its id votes with another disk, and lives; and how long it has waited. */
+  #rivalAnswers = 0
+  #rivalWaitedMs = 0
 
   constructor(replica: Replica, changes: RoleChanges, isAlive: boolean) {
     super(replica, changes)
@@ -99,8 +106,7 @@ export class Follower extends Role {
     if (sendId === this.#voterRequestId) {
       this.#voterRequestId = null
       if (response !== null && this.changes.heed(response, this.#leaderId)) return
-      const pauseMs = response !== null && response.error === 'NONE' ? ROUND_MS : REFUSAL_PAUSE_MS
-      this.replica.arm('voter-change', pauseMs, pauseMs)
+      this.#waitToAskForVoterChange(response)
     }
     if (sendId !== this.#fetchId) return
     this.#fetchId = null
@@ -278,5 +284,27 @@ export class Follower extends Role {
     if (this.#voterRequestId !== null || replica.isArmed('voter-change') || !isCaughtUp) return
     const request = nextVoterRequest(replica)
     if (request !== null) this.#voterRequestId = replica.send(this.#leaderId, request)
+  }
+
+  #waitToAskForVoterChange(response: RaftResponse | null): void {
+    const { replica } = this
+    // Only a vote that somebody else uses is refused as invalid (see `VoterChanges`).
+    const rival = replica.voters.get(replica.self.id)
+    if (response?.kind === 'remove-voter' && response.error === 'INVALID_REQUEST' && rival !== undefined) {
+      // The leader knows later: for so long this may be the disk that was replaced, and nobody uses it any more.
+      if (this.#rivalWaitedMs >= replica.config.fetchTimeoutMs)
+        replica.tellRival({ id: rival.id, directoryId: rival.directoryId })
+      const { delayMs, jitterMs } = exponentialBackoff(
+        this.#rivalAnswers + RIVAL_PATIENCE,
+        RIVAL_PAUSE_MS_MAX,
+      )
+      this.#rivalAnswers += 1
+      this.#rivalWaitedMs += delayMs
+      return replica.arm('voter-change', delayMs, jitterMs)
+    }
+    this.#rivalAnswers = 0
+    this.#rivalWaitedMs = 0
+    const pauseMs = response !== null && response.error === 'NONE' ? ROUND_MS : REFUSAL_PAUSE_MS
+    replica.arm('voter-change', pauseMs, pauseMs)
   }
 }

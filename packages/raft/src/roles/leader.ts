@@ -21,6 +21,7 @@ import type {
 import type { Replica } from '../replica.ts'
 import type { ReplicaKey } from '../replica-key.ts'
 import { VoterChanges } from '../voter-changes.ts'
+import { VoterLife } from '../voter-life.ts'
 import type { VoterSet } from '../voter-set.ts'
 import type { VoteTally } from '../vote-tally.ts'
 import { Role, type RoleChanges } from './role.ts'
@@ -38,8 +39,8 @@ export class Leader extends Role {
   /** Since check-quorum was armed. */
   readonly #fetched = new Set<NodeId>()
   readonly #gone = new Set<NodeId>()
-  /** Voters that have fetched since they were last looked at, and need not be told who leads. */
-  readonly #informed = new Set<NodeId>()
+  /** Voters that fetch need not be told who leads. */
+  readonly #life = new VoterLife()
   readonly #told = new Map<number, NodeId>()
   #hasLeft = false
 
@@ -47,7 +48,9 @@ export class Leader extends Role {
     super(replica, changes)
     this.epochStartOffset = replica.log.logEndOffset
     this.fetches = new FetchService(replica)
-    this.#changes = new VoterChanges(replica, this.fetches.progress, (voters) => this.#appendVoters(voters))
+    this.#changes = new VoterChanges(replica, this.fetches.progress, this.#life, (voters) =>
+      this.#appendVoters(voters),
+    )
     this.#tally = tally
   }
 
@@ -86,7 +89,7 @@ export class Leader extends Role {
 
   onTimer(timer: RaftTimer): void {
     if (timer === 'check-quorum') this.resign()
-    else if (timer === 'begin-quorum-epoch') this.#tellVoters()
+    else if (timer === 'begin-quorum-epoch') this.#onTick()
     else if (timer === 'voter-change') this.#changes.onTimeout()
     else if (timer.startsWith('fetch-wait/'))
       this.fetches.onWaitEnd(Number(timer.slice('fetch-wait/'.length)))
@@ -210,7 +213,7 @@ export class Leader extends Role {
     this.replica.onAnswer(replica.id, true)
     if (!voters.has(replica) || replica.id === self.id) return
     this.#gone.delete(replica.id)
-    this.#informed.add(replica.id)
+    this.#life.onHeardFrom(replica.id)
     this.#fetched.add(replica.id)
     const needed = voters.majority - (this.replica.isVoter ? 1 : 0)
     const heard = voters.voters.filter(({ id }) => this.#fetched.has(id)).length
@@ -225,13 +228,18 @@ export class Leader extends Role {
     else replica.arm('check-quorum', replica.config.fetchTimeoutMs * CHECK_QUORUM_FACTOR)
   }
 
+  #onTick(): void {
+    this.#tellVoters()
+    this.#life.onTick()
+  }
+
   #tellVoters(): void {
     const { replica } = this
     const { self, epoch, endpoint, voters, config } = replica
     const asked = new Set(this.#told.values())
     for (const voter of voters.voters) {
       if (voter.id === self.id || endpoint === null) continue
-      if (this.#informed.has(voter.id) || asked.has(voter.id)) continue
+      if (this.#life.hasFetchedSinceTick(voter.id) || asked.has(voter.id)) continue
       const { id, directoryId } = voter
       const sendId = replica.send(id, {
         kind: 'begin-quorum-epoch',
@@ -242,7 +250,6 @@ export class Leader extends Role {
       })
       if (sendId !== null) this.#told.set(sendId, id)
     }
-    this.#informed.clear()
     if (voters.size > 1 || !replica.isVoter) {
       replica.arm('begin-quorum-epoch', config.fetchTimeoutMs * BEGIN_QUORUM_EPOCH_FACTOR)
     }

@@ -23,16 +23,16 @@ export class Checker {
   readonly #committed = new Map<number, Batch>()
   /** By end offset: of all committed batches up to there. */
   readonly #hashes = new Map<number, number>([[0, 0]])
-  readonly #highWatermarks = new Map<NodeId, number>()
-  readonly #epochs = new Map<NodeId, number>()
+  readonly #highWatermarks = new Map<Driver, number>()
+  readonly #epochs = new Map<Driver, number>()
 
   /** Before the effect is carried out. */
   observe(driver: Driver, effect: RaftEffect): void {
     switch (effect.kind) {
       case 'leadership': {
         const { epoch, leaderId } = effect.leadership
-        if (epoch < (this.#epochs.get(driver.id) ?? 0)) throw new Error(`${driver.id}: the epoch fell`)
-        this.#epochs.set(driver.id, epoch)
+        if (epoch < (this.#epochs.get(driver) ?? 0)) throw new Error(`${driver.id}: the epoch fell`)
+        this.#epochs.set(driver, epoch)
         if (leaderId !== NO_NODE && leaderId !== driver.id) this.#leads(leaderId, epoch)
         return
       }
@@ -55,14 +55,14 @@ export class Checker {
     this.#match(driver, [batch])
   }
 
-  forget(id: NodeId): void {
-    this.#highWatermarks.delete(id)
-    this.#epochs.delete(id)
+  forget(driver: Driver): void {
+    this.#highWatermarks.delete(driver)
+    this.#epochs.delete(driver)
   }
 
   /** A restart: what was in memory only may be lost; the disk is checked where it is written. */
   restarted(driver: Driver): void {
-    this.forget(driver.id)
+    this.forget(driver)
   }
 
   /** What a replica has applied is the same as what anybody applied up to there. */
@@ -105,10 +105,11 @@ export class Checker {
     }
   }
 
-  #commit({ id, disk }: Driver, offset: number): void {
-    const last = this.#highWatermarks.get(id) ?? 0
+  #commit(driver: Driver, offset: number): void {
+    const { id, disk } = driver
+    const last = this.#highWatermarks.get(driver) ?? 0
     if (offset <= last) throw new Error(`${id}: the high watermark fell from ${last} to ${offset}`)
-    this.#highWatermarks.set(id, offset)
+    this.#highWatermarks.set(driver, offset)
     let index = disk.indexOf(Math.max(last, disk.logStartOffset))
     for (; index < disk.log.length && disk.log[index]!.lastOffset < offset; index += 1) {
       const batch = disk.log[index]!

@@ -181,6 +181,7 @@ export class Driver {
         return this.disk.prune(effect.logStartOffset)
       case 'high-watermark':
         return this.#apply(effect.offset)
+      case 'voter-is-alive':
       case 'leadership':
     }
   }

@@ -227,7 +227,7 @@ export class RandomCluster implements World {
       this.#wipesLeft -= 1
       driver.disk.wipe()
       driver.directoryId = this.#newDirectory()
-      this.checker.forget(driver.id)
+      this.checker.forget(driver)
     }
     for (const other of this.drivers) {
       if (other === driver || !this.#chance(this.#rng, this.#faults.goneNotices)) continue
@@ -274,7 +274,7 @@ export class RandomCluster implements World {
     const endpoint = { host: `node-${driver.id}`, port: 9093 }
     const ignore = (): void => {}
     if (known !== undefined && voters.size > 1) {
-      leader.request({ kind: 'remove-voter', voter: known, timeoutMs: 200 }, ignore)
+      leader.request({ kind: 'remove-voter', voter: known, timeoutMs: 200, onlyIfSilent: false }, ignore)
     } else if (known === undefined && driver.canVote) {
       leader.request({ kind: 'add-voter', voter: { ...driver.key, endpoint }, timeoutMs: 200 }, ignore)
     }

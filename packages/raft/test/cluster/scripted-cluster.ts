@@ -3,6 +3,7 @@
  * millisecond each; of a timer's jitter node n takes n tenths, so that the lowest id is the quickest.
  *
  * Commands: `voters 1 2 3`, `observers 4`, `controllers 5` (may become voters), `auto-join`; `start N…`, `crash N`, `wipe N`;
+ * `second N M` (another process with id N, called M in commands);
  * `run MS`, `until elected N`, `until leader N` (all it has is committed), `until settled`; `propose N COUNT`; `cut A>B…`, `heal`; `hold-disk N`, `release-disk N`;
  * `gone N M` (N learns that M is gone), `resign N`, `fire N TIMER`; `snapshot N`, `damage N` (its next snapshot);
  * `add LEADER N`, `remove LEADER N`; `loud`, `quiet`, `state`.
@@ -71,6 +72,8 @@ export class ScriptedCluster implements World {
       case 'start':
         for (const id of numbers) this.#start(id)
         return
+      case 'second':
+        return this.#start(first, second)
       case 'propose':
         return this.#driver(first).step({ kind: 'propose', recordCount: second, proposal: second })
       case 'gone':
@@ -93,6 +96,7 @@ export class ScriptedCluster implements World {
           kind: 'remove-voter',
           voter: this.#driver(second).key,
           timeoutMs: 500,
+          onlyIfSilent: false,
         })
       default:
         return this.#performOnWorld(verb, words, first)
@@ -107,7 +111,7 @@ export class ScriptedCluster implements World {
         const driver = this.#driver(first)
         driver.disk.wipe()
         driver.directoryId = this.#newDirectory(first)
-        return this.#checker.forget(driver.id)
+        return this.#checker.forget(driver)
       }
       case 'cut':
         for (const word of words) this.#cuts.add(word)
@@ -141,9 +145,10 @@ export class ScriptedCluster implements World {
     }
   }
 
-  #start(id: number): void {
+  /** @param name in commands, where it is not the id: nobody reaches it, as its address is taken */
+  #start(id: number, name = id): void {
     const driver =
-      this.#drivers.get(id) ??
+      this.#drivers.get(name) ??
       new Driver(
         nodeId(id),
         this.#newDirectory(id),
@@ -163,7 +168,7 @@ export class ScriptedCluster implements World {
         },
         this,
       )
-    this.#drivers.set(id, driver)
+    this.#drivers.set(name, driver)
     this.#checker.restarted(driver)
     driver.start()
   }

@@ -36,6 +36,8 @@ export function describeEffect(effect: RaftEffect): string | null {
       const leader = leaderId === -1 || effect.role === 'leader' ? '' : ` of ${leaderId}`
       return `is ${effect.role}${leader}, epoch ${epoch}`
     }
+    case 'voter-is-alive':
+      return `voter ${effect.voter.directoryId} is alive`
     case 'arm':
     case 'disarm':
     case 'send':

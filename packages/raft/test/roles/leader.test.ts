@@ -148,7 +148,7 @@ describe('changes of voters', () => {
     })
     single.lead()
     single.flushAll()
-    const request = { kind: 'remove-voter', voter: key(3), timeoutMs: 100 } as const
+    const request = { kind: 'remove-voter', voter: key(3), timeoutMs: 100, onlyIfSilent: false } as const
     single.step({ kind: 'request', id: 77, request })
     expect(single.one('respond').response).toMatchObject({ error: 'REQUEST_TIMED_OUT' })
     single.request(fetchOf(2, 2, 4, 2))
@@ -158,6 +158,44 @@ describe('changes of voters', () => {
     single.flushAll()
     single.request(fetchOf(2, 2, 5, 2))
     expect(single.all('respond').find(({ id }) => id === 78)?.response).toMatchObject({ error: 'NONE' })
+  })
+
+  it('take the vote of a disk that another replaces only when the leader knows that it is silent', () => {
+    const single = leader()
+    single.flushAll()
+    single.request(fetchOf(2, 2, 4, 2))
+    let id = 70
+    const ask = (voter: number, onlyIfSilent = true): unknown => {
+      id += 1
+      const request = { kind: 'remove-voter', voter: key(voter), timeoutMs: 9, onlyIfSilent } as const
+      single.step({ kind: 'request', id, request })
+      return single.all('respond').find((effect) => effect.id === id)?.response
+    }
+    const tick = (): void => void single.step({ kind: 'timer', timer: 'begin-quorum-epoch' })
+    const isAlive = { error: 'INVALID_REQUEST', message: expect.stringContaining('is alive') as string }
+    const isUnknown = {
+      error: 'REQUEST_TIMED_OUT',
+      message: expect.stringContaining('not known yet') as string,
+    }
+    expect(ask(1)).toMatchObject(isAlive)
+    expect(ask(2)).toMatchObject(isAlive)
+    expect(ask(3)).toMatchObject(isUnknown)
+    tick()
+    expect(ask(3)).toMatchObject(isUnknown)
+    // The other disk of the same node is another replica: that it lives says nothing of this one.
+    single.request({ ...fetchOf(3, 2, 4, 2), replica: { ...key(3), directoryId: key(9).directoryId } })
+    expect(ask(2)).toMatchObject(isAlive)
+    single.request(fetchOf(2, 2, 4, 2))
+    tick()
+    expect(ask(2)).toMatchObject(isAlive)
+    expect(ask(3)).toBeUndefined()
+    expect(single.node.voters.voters.map((voter) => voter.id)).toEqual([1, 2])
+    const asked = leader()
+    asked.flushAll()
+    asked.request(fetchOf(2, 2, 4, 2))
+    const request = { kind: 'remove-voter', voter: key(2), timeoutMs: 9, onlyIfSilent: false } as const
+    asked.step({ kind: 'request', id: 1, request })
+    expect(asked.one('append').entry).toMatchObject({ kind: 'voters' })
   })
 
   it('name what is wrong with them', () => {
@@ -170,7 +208,12 @@ describe('changes of voters', () => {
     single.step({
       kind: 'request',
       id: 2,
-      request: { kind: 'remove-voter', voter: { ...key(3), directoryId: key(9).directoryId }, timeoutMs: 9 },
+      request: {
+        kind: 'remove-voter',
+        voter: { ...key(3), directoryId: key(9).directoryId },
+        timeoutMs: 9,
+        onlyIfSilent: false,
+      },
     })
     expect(single.one('respond').response).toMatchObject({ error: 'VOTER_NOT_FOUND' })
   })
