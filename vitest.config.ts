@@ -21,9 +21,20 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts', 'test/oracle/**/*.test.ts'],
+          exclude: ['test/integration/compose.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+        },
+      },
+      {
+        // Needs a Docker engine and minutes: `vitest run --project compose`.
+        extends: true,
+        test: {
+          name: 'compose',
+          include: ['test/integration/compose.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
         },
       },
     ],
