@@ -38,6 +38,8 @@ export class ClusterNode {
   #quorum: MetadataQuorum | null = null
   #abort = new AbortController()
   #mustRun = false
+  /** The last life that was told to stop: its end is no failure, even if the node is to run again by then. */
+  #stoppedLife = 0
   #haltsSeen = 0
   /** Starts so far: what belongs to an earlier one has no effect. */
   #life = 0
@@ -124,6 +126,7 @@ export class ClusterNode {
     if (!this.machine.isAlive) return
     this.#mustRun = false
     const life = this.#life
+    this.#stoppedLife = life
     const running = this.#running
     const isOver = (): boolean => this.#life !== life || !this.machine.isAlive
     const ended = (): void => {
@@ -136,7 +139,7 @@ export class ClusterNode {
       const later = (): void => void world.scheduler.schedule(0, EventKind.task, null, ended)
       void running?.close().then(later, (error: unknown) => {
         // Its disk keeps it from leaving the folder clean: it says so, and ends.
-        if (!(error instanceof DiskError && this.isDiskTouched)) throw error
+        if (!this.#isForgiven(error)) throw error
         later()
       })
     })
@@ -158,13 +161,14 @@ export class ClusterNode {
       const isOfDisk = error instanceof SuppressedError && error.error instanceof DiskError
       const cause: unknown = isOfDisk ? error.suppressed : error
       if (!(cause instanceof StartupError)) throw error
-      this.#onExit(env, cause)
+      this.#onExit(env, cause, life)
     }
   }
 
-  #onExit(env: Env, error: StartupError): void {
+  #onExit(env: Env, error: StartupError, life: number): void {
     env.log.warn({ error }, 'the process ends')
-    if (this.#mustRun && !this.#isForeseen(error.message)) {
+    const wasTold = this.#stoppedLife === life
+    if (this.#mustRun && !wasTold && !this.#isForeseen(error.message)) {
       this.#options.checks.violate('starts', `node ${this.id} can't start: ${error.code}: ${error.message}`)
     }
     this.#options.world.scheduler.schedule(0, EventKind.task, null, () => this.machine.kill())
@@ -182,6 +186,13 @@ export class ClusterNode {
     world.scheduler.schedule(RESTART_MS, EventKind.task, null, () => {
       if (this.#mustRun) this.start()
     })
+  }
+
+  /** A disk that fails, more than once perhaps, keeps a node from ending cleanly. */
+  #isForgiven(error: unknown): boolean {
+    if (error instanceof SuppressedError)
+      return this.#isForgiven(error.error) && this.#isForgiven(error.suppressed)
+    return error instanceof DiskError && this.#isForeseen(error.message)
   }
 
   /** Without space a node may give up instead of waiting for some: a weakness, not a danger. */
