@@ -5,7 +5,8 @@
  * Must not know: batches, why something must be durable.
  * Invariants: the recovery point never passes what a successful round found written at its start; a round that began
  * before a truncation moves nothing (its syncs may be of bytes that are gone); after a failed sync no other is tried,
- * because the kernel forgets which pages failed.
+ * because the kernel forgets which pages failed. A full disk is no such failure: what a small file says stays as it was,
+ * and the next who asks has it tried again.
  */
 import type { Disk, DiskError, Offset } from '@millrace/base'
 import { diskErrorOf, step } from './disk-step.ts'
@@ -13,7 +14,7 @@ import type { DiskDone } from './disk-step.ts'
 import { LEADER_EPOCH_CHECKPOINT } from './file-name.ts'
 import type { LeaderEpochCache } from './leader-epoch-cache.ts'
 import { isOutOfSpace } from './out-of-space.ts'
-import { replaceFile } from './replace-file.ts'
+import { replaceFile, TEMPORARY_SUFFIX } from './replace-file.ts'
 import type { Segment } from './segment.ts'
 
 export interface FlusherOptions {
@@ -22,6 +23,8 @@ export interface FlusherOptions {
   readonly directory: string
   readonly epochs: LeaderEpochCache
   readonly recoveryPoint: Offset
+  /** The file of the epochs' checkpoint has what `epochs` begins with. */
+  readonly epochsSaved: boolean
   /** End of what was written to the active segment. */
   writtenEndOffset(): Offset
   active(): Segment
@@ -31,13 +34,27 @@ export interface FlusherOptions {
 
 /** Pending index entries at which an active segment's indexes are written, so that recovery need not read it all. */
 const INDEX_ENTRIES_PENDING_MAX = 512
+/** No version of the epochs. */
+const NEVER = -1
+
+/** A round that has ended. */
+interface FlushRound {
+  readonly waiters: DiskDone[]
+  readonly failure: DiskError | null
+  /** Why the epochs' checkpoint was not written, which can be tried again. */
+  readonly noSpace: DiskError | null
+  /** When it began. */
+  readonly generation: number
+}
 
 export class Flusher {
   readonly #options: FlusherOptions
+  /** Of the epochs' checkpoint. */
+  readonly #temporaryPath: string
   readonly #dirtySegments = new Set<Segment>()
   readonly #dirtyFiles = new Set<string>()
   readonly #dirtyDirectories = new Set<string>()
-  #savedEpochsVersion = -1
+  #savedEpochsVersion: number
   #recoveryPoint: Offset
   /** Rises with every truncation and at the end. */
   #generation = 0
@@ -46,10 +63,14 @@ export class Flusher {
   #failure: DiskError | null = null
   /** Writes of others that must be durable before any flush counts. */
   #holds = 0
+  /** Those of them that found no space. */
+  #stalledHolds: (() => void)[] = []
 
   constructor(options: FlusherOptions) {
     this.#options = options
+    this.#temporaryPath = `${options.directory}/${LEADER_EPOCH_CHECKPOINT}${TEMPORARY_SUFFIX}`
     this.#recoveryPoint = options.recoveryPoint
+    this.#savedEpochsVersion = options.epochsSaved ? options.epochs.version : NEVER
   }
 
   get recoveryPoint(): Offset {
@@ -78,11 +99,15 @@ export class Flusher {
     this.#dirtyDirectories.add(path)
   }
 
-  /** `done` runs later, when everything written before this call is durable, or can't be. */
+  /**
+   * `done` runs later, when everything written before this call is durable, or can't be. For want of space that is no
+   * failure: whoever asks again has it tried again.
+   */
   request(done: DiskDone): void {
     const failure = this.#failure
     if (failure !== null) return queueMicrotask(() => done(failure))
     this.#waiting.push(done)
+    this.#resumeHolds()
     this.#maybeStartRound()
   }
 
@@ -98,14 +123,33 @@ export class Flusher {
     this.#recoveryPoint = offset
   }
 
-  /** No round starts until `run` calls back; what it changed before that is part of the next. */
+  /**
+   * No round starts until `run` calls back; what it changed before that is part of the next. It runs anew after it found
+   * no space.
+   */
   hold(run: (done: DiskDone) => void): void {
     this.#holds++
+    this.#runHold(run)
+  }
+
+  #runHold(run: (done: DiskDone) => void): void {
     run((error) => {
+      if (error !== null && isOutOfSpace(error)) return this.#stall(run, error)
       this.#holds--
       if (error !== null) this.fail(error)
       this.#maybeStartRound()
     })
+  }
+
+  #stall(run: (done: DiskDone) => void, error: DiskError): void {
+    this.#stalledHolds.push(() => this.#runHold(run))
+    if (!this.#running) this.#serve(this.#takeWaiting(), this.#failure ?? error)
+  }
+
+  #resumeHolds(): void {
+    const stalled = this.#stalledHolds
+    this.#stalledHolds = []
+    for (const resume of stalled) resume()
   }
 
   /** No flush succeeds any more; those who wait hear it when the running round ends. */
@@ -130,17 +174,26 @@ export class Flusher {
     const steps = this.#steps()
     let outstanding = steps.length
     let failure: DiskError | null = null
+    let noSpace: DiskError | null = null
     const onStep: DiskDone = (error) => {
-      failure ??= error
+      if (error !== null && this.#isRepeatable(error)) noSpace = error
+      else failure ??= error
       outstanding--
       if (outstanding > 0) return
-      if (failure === null && generation === this.#generation) {
-        this.#recoveryPoint = Math.max(this.#recoveryPoint, target) as Offset
+      if (failure === null && noSpace === null) {
+        if (generation === this.#generation) {
+          this.#recoveryPoint = Math.max(this.#recoveryPoint, target) as Offset
+        }
+        this.#savedEpochsVersion = Math.max(this.#savedEpochsVersion, epochsVersion)
       }
-      if (failure === null) this.#savedEpochsVersion = Math.max(this.#savedEpochsVersion, epochsVersion)
-      this.#endRound(waiters, failure, generation)
+      this.#endRound({ waiters, failure, noSpace, generation })
     }
     for (const start of steps) step(onStep, () => start(onStep))
+  }
+
+  /** The old checkpoint is in its place, and the next one begins from nothing: no page of it that failed counts. */
+  #isRepeatable(error: DiskError): boolean {
+    return isOutOfSpace(error) && error.path === this.#temporaryPath
   }
 
   /** What must be synced now, each as a call that starts it and hears of the outcome later; at least one. */
@@ -181,14 +234,15 @@ export class Flusher {
     if (error !== null && !isOutOfSpace(error)) steps.push((done) => queueMicrotask(() => done(error)))
   }
 
-  #endRound(waiters: DiskDone[], failure: DiskError | null, generation: number): void {
+  #endRound({ waiters, failure, noSpace, generation }: FlushRound): void {
     this.#running = false
     const error = this.#failure ?? failure
     if (error !== null) {
       this.fail(error)
       return this.#serve([...waiters, ...this.#takeWaiting()], error)
     }
-    if (generation === this.#generation) this.#serve(waiters, null)
+    if (noSpace !== null) this.#serve(waiters, noSpace)
+    else if (generation === this.#generation) this.#serve(waiters, null)
     else this.#waiting.unshift(...waiters)
     this.#maybeStartRound()
   }

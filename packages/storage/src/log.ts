@@ -78,6 +78,7 @@ export class Log {
       disk,
       directory,
       epochs: this.#epochs,
+      epochsSaved: recovery.epochsSaved,
       recoveryPoint: options.cleanShutdown
         ? recovery.logEndOffset
         : (Math.min(
@@ -197,7 +198,8 @@ export class Log {
   /**
    * Makes everything written before the call durable, with the names of new files and the epochs' checkpoint. Calls made
    * while a flush runs share the next one.
-   * @param done gets null, or why the log must be taken for not flushed: it has failed then
+   * @param done gets null, or why the log must be taken for not flushed: it has failed then, unless the disk was full, when
+   * it may be flushed again
    */
   flush(done: DiskDone): void {
     assert(!this.#isClosed, `flush of closed log ${this.directory}`)

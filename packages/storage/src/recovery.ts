@@ -39,6 +39,8 @@ export interface RecoveryReport {
   readonly logStartOffset: Offset
   readonly logEndOffset: Offset
   readonly epochs: readonly EpochEntry[]
+  /** The checkpoint says the same. */
+  readonly epochsSaved: boolean
   readonly corruption: Corruption | null
   /** Bytes looked at. */
   readonly scannedBytes: number
@@ -160,6 +162,7 @@ class Recovery {
       logStartOffset,
       logEndOffset,
       epochs: this.#epochs.entries,
+      epochsSaved: isSame(this.#epochs.entries, this.#savedEpochs),
       corruption: this.#corruption,
       scannedBytes: this.#scannedBytes,
       cutBytes: this.#cutBytes,
@@ -280,4 +283,10 @@ class Recovery {
     }
     return removedBytes
   }
+}
+
+function isSame(entries: readonly EpochEntry[], saved: readonly EpochEntry[] | null): boolean {
+  const isAsSaved = ({ epoch, startOffset }: EpochEntry, index: number) =>
+    saved?.[index]?.epoch === epoch && saved[index].startOffset === startOffset
+  return entries.length === saved?.length && entries.every(isAsSaved)
 }
