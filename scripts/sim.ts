@@ -5,70 +5,89 @@
  *   pnpm sim --seeds 1..500            these seeds
  *   pnpm sim --minutes 10              fresh seeds until the time is up
  *   pnpm sim --replay FILE [--chart]   a scenario that was kept
- *   pnpm sim --scripted [ID]           scenarios written by hand
- *   pnpm sim --check --seconds 200     for CI: kept scenarios, 50 seeds twice, fresh seeds for the rest of the time
- *   with --workers N (2)               processes for batches; with --no-shrink, violations are only printed
+ *   pnpm sim --scripted [ID…]          scenarios written by hand
+ *   pnpm sim --check --seconds 200     for CI: kept and written scenarios, 50 seeds twice, some bugs put back, and seeds for
+ *                                      the rest of the time; with --from SEED not fresh ones
+ *   with --workers N (2)               processes for batches
+ *   with --keep DIR, --no-shrink       where the first violation's scenario is kept, made small; not at all
+ *
+ * Exit code: 0 without violations, 1 with some, 2 for arguments that make no sense.
  */
 import { parseArgs } from 'node:util'
 import {
   drawScenario,
-  quorumScenarios,
   type RunResult,
   runScenario,
   runScripted,
   type Scenario,
+  scriptedScenarios,
 } from '@millrace/sim/cluster'
+import { countOf, durationOf, seedOf, seedRangeOf, usageError } from './sim/arguments.ts'
 import { combinedHash, runBatch, type SeedLine, summary } from './sim/batch.ts'
-import { keepShrunk, printViolation, readScenario, regressions } from './sim/report.ts'
+import { checkKnown, checkRepeatable } from './sim/check-parts.ts'
+import { huntSample } from './sim/hunt.ts'
+import { keepShrunk, printViolation, readScenario, REGRESSIONS } from './sim/report.ts'
 
-const REPLAYED_SEEDS = 50
 const SEED_LIMIT = 2 ** 31
 const monoMs = performance.now.bind(performance)
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seed: { type: 'string' },
-    seeds: { type: 'string' },
-    minutes: { type: 'string' },
-    seconds: { type: 'string', default: '200' },
-    workers: { type: 'string', default: '2' },
-    from: { type: 'string' },
-    replay: { type: 'string' },
-    check: { type: 'boolean', default: false },
-    chart: { type: 'boolean', default: false },
-    scripted: { type: 'boolean', default: false },
-    'no-shrink': { type: 'boolean', default: false },
-  },
-})
-const workers = Number(values.workers)
+const { values, positionals } = readArguments()
+const workers = countOf('--workers', values.workers)
 
 process.exitCode = (await main()) ? 0 : 1
 
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        seed: { type: 'string' },
+        seeds: { type: 'string' },
+        minutes: { type: 'string' },
+        seconds: { type: 'string', default: '200' },
+        workers: { type: 'string', default: '2' },
+        from: { type: 'string' },
+        replay: { type: 'string' },
+        check: { type: 'boolean', default: false },
+        chart: { type: 'boolean', default: false },
+        scripted: { type: 'boolean', default: false },
+        'no-shrink': { type: 'boolean', default: false },
+        keep: { type: 'string', default: REGRESSIONS },
+      },
+    })
+  } catch (error) {
+    return usageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
 async function main(): Promise<boolean> {
-  if (values.check) return await check(Number(values.seconds))
-  if (values.scripted) return await checkScripted(positionals)
+  const modes = ['seed', 'seeds', 'minutes', 'replay', 'check', 'scripted'] as const
+  const asked = modes.filter((mode) => values[mode] !== undefined && values[mode] !== false)
+  if (asked.length > 1)
+    usageError(`only one of ${asked.map((mode) => `--${mode}`).join(' and ')} can be done`)
+  if (positionals.length > 0 && !values.scripted) usageError(`what is ${positionals.join(' ')}?`)
+  if (values.check) return await check(durationOf('--seconds', values.seconds))
+  if (values.scripted) return await runWritten(positionals)
   if (values.replay !== undefined) return await runOne(readScenario(values.replay), false)
-  if (values.seeds !== undefined) {
-    const [from, to] = values.seeds.split('..').map(Number)
-    return await batch({ from: from!, to: to ?? from! })
-  }
-  if (values.minutes !== undefined) {
-    return await batch({ from: freshSeed(), seconds: Number(values.minutes) * 60 })
-  }
-  return await runOne(drawScenario(Number(values.seed ?? freshSeed())), !values['no-shrink'])
+  if (values.seeds !== undefined) return await batch(seedRangeOf('--seeds', values.seeds))
+  const minutes = values.minutes === undefined ? null : durationOf('--minutes', values.minutes)
+  if (minutes !== null) return await batch({ from: startSeed(), seconds: minutes * 60 })
+  const seed = values.seed === undefined ? freshSeed() : seedOf('--seed', values.seed)
+  return await runOne(drawScenario(seed), !values['no-shrink'])
 }
 
 async function runOne(scenario: Scenario, shrink: boolean): Promise<boolean> {
-  const { seed, config } = scenario
+  const { seed, config, about } = scenario
   const recording = values.chart
+  if (about !== undefined) console.log(about)
   console.log(`seed ${seed} config ${JSON.stringify(config)}`)
-  const result = await runScenario(scenario, { recording })
+  const result = await runScenario(scenario, { recording, stackTraces: true })
   if (recording) console.log(result.chart)
   console.log(`faults ${JSON.stringify(result.faults)} operations ${JSON.stringify(result.outcomes)}`)
   if (result.violation !== null && recording) console.log(result.log)
-  printViolation(scenario, result)
-  if (result.violation !== null && shrink) await keepShrunk(scenario, result)
+  const again = values.replay === undefined ? `--seed ${seed}` : `--replay ${values.replay}`
+  printViolation(scenario, result, again)
+  if (result.violation !== null && shrink) await keepShrunk(scenario, result, values.keep)
   console.log(`trace ${result.hash}`)
   console.log(summary([lineOf(seed, result)]))
   return result.violation === null
@@ -86,8 +105,13 @@ async function batch(range: { readonly from: number; readonly to?: number; reado
   })
   await explainFirst(lines)
   const seconds = (monoMs() - startedMs) / 1000
+  const virtualSeconds = lines.reduce((sum, { virtualMs }) => sum + virtualMs, 0) / 1000
+  const events = lines.reduce((sum, line) => sum + line.events, 0)
+  const speed =
+    `${seconds.toFixed(1)} s: ${(lines.length / seconds).toFixed(2)} seeds, ${Math.round(events / seconds)} events ` +
+    `and ${Math.round(virtualSeconds / seconds)} virtual s a second`
   console.log(`trace ${combinedHash(lines)}`)
-  console.log(`${summary(lines)}; ${seconds.toFixed(1)} s, ${(lines.length / seconds).toFixed(2)} seeds/s`)
+  console.log(`${summary(lines)}; ${speed}`)
   return lines.every(({ violation }) => violation === null)
 }
 
@@ -95,42 +119,18 @@ async function explainFirst(lines: readonly SeedLine[]): Promise<void> {
   const first = lines.find(({ violation }) => violation !== null)
   if (first === undefined) return
   const scenario = drawScenario(first.seed)
-  const result = await runScenario(scenario)
-  printViolation(scenario, result)
-  if (result.violation !== null && !values['no-shrink']) await keepShrunk(scenario, result)
-}
-
-/* ------------------------------------------------------------ for CI */
-
-async function check(seconds: number): Promise<boolean> {
-  const endMs = monoMs() + seconds * 1000
-  const kept = (await checkRegressions()) && (await checkScripted([]))
-  const repeated = await checkRepeatable()
-  const left = Math.max(1, (endMs - monoMs()) / 1000)
-  const fresh = await batch({
-    from: values.from === undefined ? freshSeed() : Number(values.from),
-    seconds: left,
-  })
-  return kept && repeated && fresh
-}
-
-async function checkRegressions(): Promise<boolean> {
-  const paths = regressions()
-  let failed = 0
-  for (const path of paths) {
-    const scenario = readScenario(path)
-    const result = await runScenario(scenario)
-    if (result.violation === null) continue
-    failed += 1
-    console.log(`${path}: ${result.violation.message.split('\n')[0]}`)
-  }
-  console.log(`regressions: ${paths.length} scenarios, ${failed} violations`)
-  return failed === 0
+  const result = await runScenario(scenario, { stackTraces: true })
+  printViolation(scenario, result, `--seed ${first.seed}`)
+  if (result.violation !== null && !values['no-shrink']) await keepShrunk(scenario, result, values.keep)
 }
 
 /** @param ids all when empty */
-async function checkScripted(ids: readonly string[]): Promise<boolean> {
-  const chosen = quorumScenarios.filter(({ id }) => ids.length === 0 || ids.includes(id))
+async function runWritten(ids: readonly string[]): Promise<boolean> {
+  const known = scriptedScenarios.map(({ id }) => id)
+  const unknown = ids.filter((id) => !known.includes(id))
+  if (unknown.length > 0)
+    usageError(`there is no scenario ${unknown.join(', ')}; there are ${known.join(', ')}`)
+  const chosen = scriptedScenarios.filter(({ id }) => ids.length === 0 || ids.includes(id))
   let failed = 0
   for (const scenario of chosen) {
     try {
@@ -141,22 +141,23 @@ async function checkScripted(ids: readonly string[]): Promise<boolean> {
     }
   }
   console.log(`scripted: ${chosen.length} scenarios, ${failed} violations`)
-  return failed === 0 && chosen.length > 0
+  return failed === 0
 }
 
-/** The same seeds in two processes: nothing but the seed may decide what happens. */
-async function checkRepeatable(): Promise<boolean> {
-  const range = { from: 1, to: REPLAYED_SEEDS }
-  const [first, second] = await Promise.all([runBatch(range, 1, () => {}), runBatch(range, 1, () => {})])
-  const differing = first.filter(({ hash }, i) => hash !== second[i]?.hash).map(({ seed }) => seed)
-  const failed = first.filter(({ violation }) => violation !== null)
-  for (const { seed, violation } of failed) console.log(`seed ${seed}: ${violation!.message.split('\n')[0]}`)
-  const verdict = differing.length === 0 ? 'the same' : `seeds ${differing.join(', ')} differ`
-  console.log(
-    `replay: seeds 1..${REPLAYED_SEEDS} twice, traces ${combinedHash(first)} and ${combinedHash(second)}: ${verdict}, ` +
-      `${failed.length} violations`,
-  )
-  return differing.length === 0 && failed.length === 0
+async function check(seconds: number): Promise<boolean> {
+  const endMs = monoMs() + seconds * 1000
+  const known = await Promise.all([
+    checkKnown('regressions', 'regressions'),
+    checkKnown('scripted', 'scripted'),
+  ])
+  const repeatable = await checkRepeatable()
+  const isSharp = await huntSample()
+  const fresh = await batch({ from: startSeed(), seconds: Math.max(1, (endMs - monoMs()) / 1000) })
+  return known.every(Boolean) && repeatable && isSharp && fresh
+}
+
+function startSeed(): number {
+  return values.from === undefined ? freshSeed() : seedOf('--from', values.from)
 }
 
 function freshSeed(): number {

@@ -4,7 +4,10 @@ import { createHash } from 'node:crypto'
 import { createInterface } from 'node:readline'
 
 export interface SeedLine {
+  /** Of a scenario that was kept, or 0 of one that is written by hand. */
   readonly seed: number
+  /** Of such a scenario. */
+  readonly name?: string
   readonly hash: string
   readonly events: number
   readonly virtualMs: number
@@ -17,14 +20,20 @@ export interface SeedLine {
   } | null
 }
 
+/**
+ * `seeds`: whole clusters by seed. `scripted`: whole clusters in the scenarios written by hand; `regressions`: in those that
+ * were kept. `core`: the quorum's core alone, in text scenarios and by seed.
+ */
+export type RunKind = 'seeds' | 'scripted' | 'regressions' | 'core'
+
 export interface WorkerRange {
   readonly from: number
   readonly step: number
   readonly to?: number
   readonly seconds?: number
   readonly stopAtFirst?: boolean
-  /** The scenarios written by hand instead of seeds. */
-  readonly isScripted?: boolean
+  /** What runs; `seeds` when not given. */
+  readonly kind?: RunKind
   /** Environment on top of this process's. */
   readonly variables?: Readonly<Record<string, string>>
 }
@@ -33,12 +42,11 @@ const WORKER = new URL('seed-worker.ts', import.meta.url).pathname
 
 /** @param onLine told of each seed as it is done. @returns exit code of the worker */
 export function runWorker(range: WorkerRange, onLine: (line: SeedLine) => void): Promise<number> {
-  const { from, step, to, seconds, stopAtFirst = false, isScripted = false, variables = {} } = range
-  const args = ['--conditions=source', WORKER, '--from', String(from), '--step', String(step)]
+  const { from, step, to, seconds, stopAtFirst = false, kind = 'seeds', variables = {} } = range
+  const args = ['--conditions=source', WORKER, '--kind', kind, '--from', String(from), '--step', String(step)]
   if (to !== undefined) args.push('--to', String(to))
   if (seconds !== undefined) args.push('--seconds', String(seconds))
   if (stopAtFirst) args.push('--stop-at-first')
-  if (isScripted) args.push('--scripted')
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...variables },

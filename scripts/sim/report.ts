@@ -2,10 +2,11 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { usageError } from './arguments.ts'
 import { type RunResult, type Scenario, shrinkScenario } from '@millrace/sim/cluster'
 
 const root = new URL('../../', import.meta.url).pathname
-const REGRESSIONS = join(root, 'test/sim/regressions')
+export const REGRESSIONS = join(root, 'test/sim/regressions')
 const SHRINK_MS = 60_000
 /** Bound before a simulation bans it. */
 const monoMs = performance.now.bind(performance)
@@ -14,7 +15,12 @@ function gitHash(): string {
   return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim()
 }
 
-export function printViolation({ seed, config }: Scenario, { violation, events }: RunResult): void {
+/** @param again arguments that show it again */
+export function printViolation(
+  { seed, config }: Scenario,
+  { violation, events }: RunResult,
+  again: string,
+): void {
   if (violation === null) return
   console.log(`\nVIOLATION of ${violation.invariant}`)
   console.log(
@@ -22,25 +28,42 @@ export function printViolation({ seed, config }: Scenario, { violation, events }
   )
   console.log(`  config ${JSON.stringify(config)}`)
   console.log(`  ${violation.message}`)
-  console.log(`  again: pnpm sim --seed ${seed} --chart\n`)
+  console.log(`  again: pnpm sim ${again} --chart\n`)
 }
 
-/** @returns the path of the scenario that was kept */
-export async function keepShrunk(scenario: Scenario, { violation }: RunResult): Promise<string> {
+/** Writes a scenario of the same violation, as small as a minute makes it, into the folder. */
+export async function keepShrunk(
+  scenario: Scenario,
+  { violation }: RunResult,
+  folder: string,
+): Promise<void> {
   const { invariant, message } = violation!
   const shrunk = await shrinkScenario(scenario, { clock: { monoMs }, limitMs: SHRINK_MS, invariant })
   const found = { gitHash: gitHash(), violation: message.split('\n')[0]! }
-  mkdirSync(REGRESSIONS, { recursive: true })
-  const path = join(REGRESSIONS, `${invariant}-${scenario.seed}.json`)
+  mkdirSync(folder, { recursive: true })
+  const path = join(folder, `${invariant}-${scenario.seed}.json`)
   writeFileSync(path, `${JSON.stringify({ ...shrunk, found }, null, 2)}\n`)
   console.log(
     `  ${shrunk.faults.length} faults and ${shrunk.operations.length} operations are left of it: ${path}`,
   )
-  return path
 }
 
+/** Ends the process with code 2 when it is none. */
 export function readScenario(path: string): Scenario {
-  return JSON.parse(readFileSync(path, 'utf8')) as Scenario
+  let scenario: Partial<Scenario>
+  try {
+    scenario = JSON.parse(readFileSync(path, 'utf8')) as Partial<Scenario>
+  } catch (error) {
+    return usageError(`${path}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  const { seed, config, operations, faults } = scenario
+  const isScenario =
+    typeof seed === 'number' &&
+    typeof config === 'object' &&
+    Array.isArray(operations) &&
+    Array.isArray(faults)
+  if (!isScenario) return usageError(`${path}: no scenario: seed, config, operations or faults is missing`)
+  return { ...scenario, seed, config, operations, faults }
 }
 
 /** Paths of all scenarios that once failed. */

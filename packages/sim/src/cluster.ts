@@ -7,5 +7,5 @@ export { runScenario, type RunOptions, type RunResult, type ViolationReport } fr
 export type { Scenario } from './run/scenario.ts'
 export { shrinkScenario } from './run/shrink-scenario.ts'
 export { type SwarmConfig, swarmConfig } from './run/swarm-config.ts'
-export { quorumScenarios } from './scripted/quorum-scenarios.ts'
+export { scriptedScenarios } from './scripted/scenarios.ts'
 export { runScripted, type ScriptedScenario } from './scripted/scripted-cluster.ts'

@@ -45,6 +45,7 @@ export class SimDisk implements Disk {
   readonly #options: SimDiskOptions
   #root = new SimDirectory()
   readonly #faults = new DiskFaults()
+  readonly #paths = new Map<string, readonly string[]>()
   readonly #open = new Map<FileId, OpenFile>()
   #nextId = 1
   #completions: (() => void)[] = []
@@ -280,7 +281,7 @@ export class SimDisk implements Disk {
   mkdir(path: string): void {
     this.#enter('mkdir', path, true)
     let directory = this.#root
-    for (const name of segments(path)) {
+    for (const name of this.#segments(path)) {
       let node = directory.get(name)
       if (node === undefined) {
         node = new SimDirectory()
@@ -383,7 +384,7 @@ export class SimDisk implements Disk {
 
   #node(path: string): TreeNode | undefined {
     let node: TreeNode | undefined = this.#root
-    for (const name of segments(path)) {
+    for (const name of this.#segments(path)) {
       if (node?.kind !== 'directory') return undefined
       node = node.get(name)
     }
@@ -391,11 +392,20 @@ export class SimDisk implements Disk {
   }
 
   #parent(path: string, operation: string): [SimDirectory, string] {
-    const names = segments(path)
-    const name = names.pop()
-    const parent = this.#node(names.join('/'))
+    const names = this.#segments(path)
+    const name = names.at(-1)
+    let parent: TreeNode | undefined = this.#root
+    for (let i = 0; i < names.length - 1 && parent?.kind === 'directory'; i += 1)
+      parent = parent.get(names[i]!)
     if (name === undefined || parent?.kind !== 'directory') throw new DiskError('ENOENT', path, operation)
     return [parent, name]
+  }
+
+  /** Paths come again and again. */
+  #segments(path: string): readonly string[] {
+    let names = this.#paths.get(path)
+    if (names === undefined) this.#paths.set(path, (names = segments(path)))
+    return names
   }
 }
 

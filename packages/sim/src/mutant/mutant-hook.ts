@@ -1,6 +1,6 @@
 /**
- * Loads one source file changed. To be installed before that file is first imported, in a process that runs sources
- * as they are (`--conditions=source`).
+ * Loads source files changed. To be installed before they are first imported, in a process that runs sources as they are
+ * (`--conditions=source`).
  */
 import { registerHooks } from 'node:module'
 import { mutate, type Mutant } from './mutant.ts'
@@ -10,8 +10,8 @@ export const MUTANT_VARIABLE = 'SIM_MUTANT'
 
 export interface InstalledMutant {
   readonly mutant: Mutant
-  /** Whether the file has been loaded since: a mutant that nobody loads proves nothing. */
-  readonly isLoaded: () => boolean
+  /** Files that have not been loaded since: a mutant that nobody loads proves nothing. */
+  readonly missing: () => readonly string[]
 }
 
 /**
@@ -27,17 +27,18 @@ export function installMutant(
   if (id === undefined || id === '') return null
   const mutant = mutants.find((other) => other.id === id)
   if (mutant === undefined) throw new Error(`there is no mutant ${id}`)
-  const target = new URL(mutant.file, root).href
-  let loaded = false
+  const files = new Map(mutant.edits.map(({ file }) => [new URL(file, root).href, file]))
+  const missing = new Set(files.values())
   registerHooks({
     load(url, context, nextLoad) {
       const result = nextLoad(url, context)
-      if (url.split('?')[0] !== target) return result
-      loaded = true
-      return { ...result, source: mutate(mutant, textOf(result.source)) }
+      const file = files.get(url.split('?')[0]!)
+      if (file === undefined) return result
+      missing.delete(file)
+      return { ...result, source: mutate(mutant, file, textOf(result.source)) }
     },
   })
-  return { mutant, isLoaded: () => loaded }
+  return { mutant, missing: () => [...missing] }
 }
 
 function textOf(source: string | ArrayBuffer | NodeJS.TypedArray | undefined): string {

@@ -1,22 +1,30 @@
 /**
- * A bug put back on purpose: a change of one place in one source file. Production code contains nothing of it; a
- * simulator that does not find it is not good enough.
+ * A bug put back on purpose: a change of one place in the sources, or of several where more than one check stands in its
+ * way. Production code contains nothing of it; a simulator that does not find it is not good enough.
  */
-export interface Mutant {
-  readonly id: string
-  /** Row of the table of traps in the reliability notes that it brings back. */
-  readonly trap: number
-  readonly title: string
+interface Edit {
   /** Path from the root of the repository. */
   readonly file: string
-  /** Occurs exactly once in the file. */
+  /** Occurs exactly once in the file, the other edits of the mutant made or not. */
   readonly find: string
   readonly replace: string
 }
 
-/** @throws Error when the place is not there, or not alone */
-export function mutate(mutant: Mutant, source: string): string {
-  const places = source.split(mutant.find).length - 1
-  if (places !== 1) throw new Error(`mutant ${mutant.id} fits ${places} places of ${mutant.file}, not one`)
-  return source.replace(mutant.find, () => mutant.replace)
+export interface Mutant {
+  readonly id: string
+  /** Row of the table of traps in the reliability notes that it brings back; 0: none of them. */
+  readonly trap: number
+  readonly title: string
+  readonly edits: readonly Edit[]
+}
+
+/** @returns the source of the file with the mutant's edits of it. @throws Error when a place is not there, or not alone */
+export function mutate({ id, edits }: Mutant, file: string, source: string): string {
+  return edits
+    .filter((edit) => edit.file === file)
+    .reduce((text, { find, replace }) => {
+      const places = text.split(find).length - 1
+      if (places !== 1) throw new Error(`mutant ${id} fits ${places} places of ${file}, not one`)
+      return text.replace(find, () => replace)
+    }, source)
 }

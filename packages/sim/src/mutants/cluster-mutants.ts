@@ -6,34 +6,51 @@ export const clusterMutants: readonly Mutant[] = [
     id: 'sessions-on-wall-clock',
     trap: 37,
     title: 'Sessions of brokers are kept by the wall clock',
-    file: 'packages/server/src/controller/broker-watch.ts',
-    find: 'const nowMs = env.clock.monoMs()\n    for (const',
-    replace: 'const nowMs = env.clock.wallMs()\n    for (const',
+    edits: [
+      {
+        file: 'packages/server/src/controller/broker-watch.ts',
+        find: 'this.#options = options\n',
+        replace:
+          'const { clock } = options.env\n    const wall = { monoMs: () => clock.wallMs(), wallMs: () => clock.wallMs() }\n    this.#options = { ...options, env: { ...options.env, clock: wall } }\n',
+      },
+    ],
   },
   {
     id: 'fenced-broker-leads',
     trap: 21,
     title: 'A broker that is fenced keeps its leaderships',
-    file: 'packages/controller/src/fence-broker.ts',
-    find: '...leaderRecordsForGone(image, brokerId),',
-    replace: '',
+    edits: [
+      {
+        file: 'packages/controller/src/fence-broker.ts',
+        find: '...leaderRecordsForGone(image, brokerId),',
+        replace: '',
+      },
+    ],
   },
   {
     id: 'answer-before-commit',
     trap: 10,
     title: 'A change of the metadata is answered before it is committed (barrier: metadata commit)',
-    file: 'packages/server/src/controller/active-controller.ts',
-    find: 'const lastOffset = await quorum.append(records)\n        if (propagationMs !== null) {',
-    replace:
-      'const lastOffset = quorum.latestImage.position.lastOffset\n        void quorum.append(records).catch(() => {})\n        if (propagationMs === Infinity) {',
+    edits: [
+      {
+        file: 'packages/server/src/controller/active-controller.ts',
+        find: 'const lastOffset = await quorum.append(records)\n        if (propagationMs !== null) {',
+        replace:
+          'const lastOffset = quorum.latestImage.position.lastOffset\n        void quorum.append(records).catch(() => {})\n        if (propagationMs === Infinity) {',
+      },
+    ],
   },
   {
     id: 'acknowledged-before-flush',
     trap: 0,
     title: 'A record is acknowledged when it is written, under flush.policy=commit',
-    file: 'packages/broker/src/partition/partition.ts',
-    find: "case 'commit':\n        this.flush()\n        return",
-    replace:
-      "case 'commit':\n        this.flush()\n        this.#raiseHighWatermark(this.log.logEndOffset, this.#writtenBytes)\n        return",
+    edits: [
+      {
+        file: 'packages/broker/src/partition/partition.ts',
+        find: "case 'commit':\n        this.flush()\n        return",
+        replace:
+          "case 'commit':\n        this.flush()\n        this.#raiseHighWatermark(this.log.logEndOffset, this.#writtenBytes)\n        return",
+      },
+    ],
   },
 ]

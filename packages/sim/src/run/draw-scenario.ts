@@ -14,7 +14,7 @@ export function drawScenario(seed: number): Scenario {
   const config = swarmConfig(seed)
   const plans = nodePlans(config)
   const voters = plans.filter(({ isController }) => isController)
-  // What a voter has on disk since its last checkpoint looks like a torn tail when it is damaged: see docs/mutants.md.
+  // What a voter has on disk since its last checkpoint looks like a torn tail when it is damaged.
   const controllers = new Set(voters.map(({ name }) => name))
   // Somebody must be left to whom clients can talk.
   const keeper = plans.find(({ isBroker }) => isBroker)?.name

@@ -1,10 +1,14 @@
 /** What is looked at once, when a run has come to rest: whole logs, whole images, all records. */
+import { NO_NODE } from '@millrace/base'
+import { MillraceError } from '@millrace/client'
 import type { SimCluster } from '../cluster/sim-cluster.ts'
 import { MetadataFiles } from '../invariant/metadata-files.ts'
-import type { History } from '../workload/history.ts'
+import type { History, Stored } from '../workload/history.ts'
 import type { SimClient } from '../workload/sim-client.ts'
 
 const READ_MS = 120_000
+
+type Place = Pick<Stored, 'topic' | 'partition'>
 
 /** @throws Violation */
 export function checkEnd(cluster: SimCluster, history: History, client: SimClient): void {
@@ -49,22 +53,26 @@ function checkImages({ nodes, checks }: SimCluster): void {
 }
 
 function checkRecords(cluster: SimCluster, history: History, client: SimClient): void {
-  const { world } = cluster
+  const { world, checks } = cluster
   const image = cluster.active?.quorum?.image
   if (image === undefined) return
-  const isReadable = ({
-    topic,
-    partition,
-  }: {
-    readonly topic: string
-    readonly partition: number
-  }): boolean => (image.partition(topic, partition)?.leader ?? -1) !== -1
+  // A broker whose disk has failed says so, and serves the rest of its partitions.
+  const isReadable = ({ topic, partition }: Place): boolean => {
+    const leader = image.partition(topic, partition)?.leader ?? NO_NODE
+    return leader !== NO_NODE && !cluster.node(leader).isDiskTouched
+  }
   const names = history.acknowledged.filter(isReadable).map(({ topic, partition }) => `${topic}/${partition}`)
   const partitions = [...new Set(names)].map((name) => {
     const [topic, partition] = name.split('/')
     return { topic: topic!, partition: Number(partition) }
   })
-  const read = world.perform(client.machine, () => client.readAll(partitions), READ_MS)
-  history.checkAcknowledged(read, isReadable)
+  try {
+    const read = world.perform(client.machine, () => client.readAll(partitions), READ_MS)
+    history.checkAcknowledged(read, isReadable)
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    // Its disk is well, nothing stands in the way any more, and still it does not answer.
+    checks.violate('readable', String(error))
+  }
   if (world.scheduler.violation !== null) throw world.scheduler.violation
 }

@@ -17,6 +17,8 @@ import type { Scenario } from './scenario.ts'
 export interface RunOptions {
   /** Keep what a chart is drawn from. */
   readonly recording?: boolean
+  /** A violation that is an error says where it was made. Default false. */
+  readonly stackTraces?: boolean
 }
 
 export interface RunResult {
@@ -63,11 +65,12 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
   return result(world!, run!, violation)
 }
 
-function worldOptions({ seed, config }: Scenario, { recording = false }: RunOptions) {
+function worldOptions({ seed, config }: Scenario, { recording = false, stackTraces = false }: RunOptions) {
   const { latencyMs, jitterMs, syncMs, syncStallMs, shortOneIn } = config
   return {
     seed,
     recording,
+    stackTraces,
     ...(recording ? { logLinesMax: RECORDED_LINES_MAX } : {}),
     network: { latencyMs, jitterMs },
     disk: { latencyMsMax: syncMs, stallOneIn: 100, stallMsMax: syncStallMs, shortOneIn },

@@ -8,6 +8,8 @@ export interface Scenario {
   readonly config: SwarmConfig
   readonly operations: readonly Operation[]
   readonly faults: readonly FaultEvent[]
+  /** What it shows, for a person who reads it. */
+  readonly about?: string
   /** Where it was found, for a person who reads it. */
   readonly found?: { readonly gitHash: string; readonly violation: string }
 }

@@ -1,9 +1,12 @@
 /** Traps that chance finds late, or that no invariant of a single step shows (RELIABILITY.md §1.2). */
-import { assert } from '@millrace/base'
+import { assert, nodeId } from '@millrace/base'
 import { cutOff, reconnect, requireActive, type ScriptedScenario } from './scripted-cluster.ts'
 
 const MINUTE_MS = 60_000
 const ROUNDS = 8
+const HOUR_MS = 60 * MINUTE_MS
+const TEN_YEARS_MS = 10 * 8766 * HOUR_MS
+const WALL_JUMPS_MS = [HOUR_MS, -2 * HOUR_MS, TEN_YEARS_MS, -2 * TEN_YEARS_MS]
 
 const flapping: ScriptedScenario = {
   id: 'flapping-voter',
@@ -123,6 +126,32 @@ const deadLeaderOfObserver: ScriptedScenario = {
   },
 }
 
+const wallClock: ScriptedScenario = {
+  id: 'wall-clock-jumps',
+  title: 'wall clocks that jump by hours and years end no session and no leadership (trap 37)',
+  shape: { brokers: 2 },
+  script(cluster) {
+    const { world, checks } = cluster
+    const { elections } = checks.quorum
+    const registered = cluster.active?.quorum?.image.brokers
+    for (const jumpMs of WALL_JUMPS_MS) {
+      for (const node of cluster.nodes) {
+        node.machine.clock.jumpWall(jumpMs)
+        world.runFor(3000)
+        const { brokers } = requireActive(cluster, 0).quorum!.image
+        assert(brokers === registered, `a jump of node ${node.id} by ${jumpMs} ms has changed the brokers`)
+      }
+    }
+    assert(checks.quorum.elections === elections, 'nobody was elected')
+    const [broker] = cluster.brokers
+    broker!.powerCut('all')
+    for (const { machine } of cluster.nodes) machine.clock.jumpWall(-HOUR_MS)
+    const isFenced = (): boolean =>
+      cluster.active?.quorum?.image.brokers.get(nodeId(broker!.id))?.fenced === true
+    world.runUntil(isFenced, 10_000, 'the end of the session of a broker that is gone')
+  },
+}
+
 export const quorumScenarios: readonly ScriptedScenario[] = [
   flapping,
   deafLeader,
@@ -131,4 +160,5 @@ export const quorumScenarios: readonly ScriptedScenario[] = [
   failovers,
   quorumOfOne,
   deadLeaderOfObserver,
+  wallClock,
 ]

@@ -2,6 +2,8 @@
 import type { ClusterNode } from '../cluster/cluster-node.ts'
 import type { ClusterShape } from '../cluster/node-plan.ts'
 import { loadPlans, SimCluster } from '../cluster/sim-cluster.ts'
+import type { CrashMode } from '../disk/crash-mode.ts'
+import { EventKind } from '../kernel/trace.ts'
 import { simulate } from '../world/simulate.ts'
 
 const CALM: ClusterShape = {
@@ -22,6 +24,7 @@ const CALM: ClusterShape = {
 }
 
 const START_MS = 30_000
+const RESTART_MS = 100
 const SEED = 1
 
 export interface ScriptedScenario {
@@ -49,6 +52,33 @@ export async function runScripted({ shape, script }: ScriptedScenario): Promise<
 export function requireActive(cluster: SimCluster, limitMs: number): ClusterNode {
   cluster.world.runUntil(() => cluster.active !== null, limitMs, 'a leader')
   return cluster.active!
+}
+
+/** In the middle of what `node` writes next: `changes` more changes of its disk succeed. It starts again soon after. */
+export function cutPowerAtWrite(
+  cluster: SimCluster,
+  node: ClusterNode,
+  changes: number,
+  mode: CrashMode,
+): void {
+  node.powerCutAtWrite(changes, mode, () => {
+    cluster.world.scheduler.schedule(RESTART_MS, EventKind.task, null, () => node.start())
+  })
+}
+
+/** SIGTERM, and a new start. @throws Violation when it takes too long */
+export function restart(cluster: SimCluster, node: ClusterNode): void {
+  const { world } = cluster
+  node.stop(() => {})
+  world.runUntil(() => !node.isUp, START_MS, 'the end')
+  node.start()
+  requireServing(cluster)
+}
+
+/** @throws Violation of kind `stuck` */
+export function requireServing(cluster: SimCluster): void {
+  cluster.world.runUntil(() => cluster.nodes.every(({ running }) => running !== null), START_MS, 'the start')
+  requireActive(cluster, START_MS)
 }
 
 /** Nothing reaches `node` any more; with `bothWays`, nothing leaves it either. */

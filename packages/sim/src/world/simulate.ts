@@ -6,14 +6,21 @@ import { banCalls } from '../kernel/banned-calls.ts'
 import { assertDrains, macrotask } from '../kernel/microtasks.ts'
 import { World, type WorldOptions } from './world.ts'
 
+export interface SimulateOptions extends WorldOptions {
+  /** Errors know where they were made: a twentieth of the time of a run. Default true. */
+  readonly stackTraces?: boolean
+}
+
 /** From anywhere. @throws what `program` throws; Violation */
-export function simulate<T>(options: WorldOptions, program: (world: World) => T): Promise<T> {
+export function simulate<T>(options: SimulateOptions, program: (world: World) => T): Promise<T> {
   return macrotask(() => simulateNow(options, program))
 }
 
 /** From a macrotask only: faster for thousands of runs. @throws what `program` throws; Violation */
-export function simulateNow<T>(options: WorldOptions, program: (world: World) => T): T {
+export function simulateNow<T>(options: SimulateOptions, program: (world: World) => T): T {
   assertDrains()
+  const { stackTraceLimit } = Error
+  if (options.stackTraces === false) Error.stackTraceLimit = 0
   const world = new World(options)
   const restoreRejections = capture('unhandledRejection', (reason) => world.scheduler.onRejection(reason))
   // What `queueMicrotask` throws.
@@ -26,6 +33,7 @@ export function simulateNow<T>(options: WorldOptions, program: (world: World) =>
     if (world.scheduler.violation !== null) throw world.scheduler.violation
     return result
   } finally {
+    Error.stackTraceLimit = stackTraceLimit
     restoreCalls()
     restoreExceptions()
     restoreRejections()

@@ -27,9 +27,24 @@ describe('a mutant', () => {
   })
 
   it('fits exactly one place, or none of it runs', () => {
-    expect(mutate(TOY, 'let x = 40 + 2')).toBe('let x = 40 * 2')
-    expect(() => mutate(TOY, 'let x = 41')).toThrow('0 places')
-    expect(() => mutate(TOY, '40 + 2, 40 + 2')).toThrow('2 places')
-    expect(mutate({ ...TOY, replace: '$&' }, '40 + 2')).toBe('$&')
+    const [edit] = TOY.edits
+    const { file } = edit!
+    expect(mutate(TOY, file, 'let x = 40 + 2')).toBe('let x = 40 * 2')
+    expect(() => mutate(TOY, file, 'let x = 41')).toThrow('0 places')
+    expect(() => mutate(TOY, file, '40 + 2, 40 + 2')).toThrow('2 places')
+    expect(mutate({ ...TOY, edits: [{ ...edit!, replace: '$&' }] }, file, '40 + 2')).toBe('$&')
+  })
+
+  it('makes all of its edits, each in its own file', () => {
+    const two = {
+      ...TOY,
+      edits: [
+        { file: 'a.ts', find: 'one', replace: '1' },
+        { file: 'a.ts', find: 'two', replace: '2' },
+        { file: 'b.ts', find: 'three', replace: '3' },
+      ],
+    }
+    expect(mutate(two, 'a.ts', 'one two three')).toBe('1 2 three')
+    expect(mutate(two, 'b.ts', 'one two three')).toBe('one two 3')
   })
 })

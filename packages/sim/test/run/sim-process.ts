@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process'
 
 const SCRIPT = new URL('../../../../scripts/sim.ts', import.meta.url).pathname
+const WITH_MUTANT = new URL('../../../../scripts/sim/with-mutant.ts', import.meta.url).pathname
 
 export interface SimOutcome {
   readonly code: number
@@ -12,8 +13,18 @@ export interface SimOutcome {
 }
 
 export function sim(...args: readonly string[]): Promise<SimOutcome> {
+  return run([SCRIPT, ...args], {})
+}
+
+/** With the bug in it. */
+export function simWithMutant(mutant: string, ...args: readonly string[]): Promise<SimOutcome> {
+  return run(['--import', WITH_MUTANT, SCRIPT, ...args], { SIM_MUTANT: mutant })
+}
+
+function run(args: readonly string[], variables: Readonly<Record<string, string>>): Promise<SimOutcome> {
+  const env = { ...process.env, ...variables }
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--conditions=source', SCRIPT, ...args], (error, stdout, stderr) => {
+    execFile(process.execPath, ['--conditions=source', ...args], { env }, (error, stdout, stderr) => {
       const code = error === null ? 0 : Number(error.code ?? 1)
       resolve({ code, output: stdout + stderr })
     })

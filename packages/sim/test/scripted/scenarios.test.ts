@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { quorumScenarios } from '../../src/scripted/quorum-scenarios.ts'
+import { scriptedScenarios } from '../../src/scripted/scenarios.ts'
 import { sim } from '../run/sim-process.ts'
 
-describe('the metadata quorum', () => {
-  it.each(quorumScenarios)(
+describe('a cluster', () => {
+  it.each(scriptedScenarios)(
     '$title',
     async ({ id }) => {
       const { output, code } = await sim('--scripted', id)

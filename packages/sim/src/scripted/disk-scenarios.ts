@@ -1,0 +1,221 @@
+/** Traps of what lies on disk: power cuts at every write, damage, no space, log starts (RELIABILITY.md §1.2, 9, 30–36). */
+import { assert } from '@millrace/base'
+import type { ClusterNode } from '../cluster/cluster-node.ts'
+import type { SimCluster } from '../cluster/sim-cluster.ts'
+import type { CrashMode } from '../disk/crash-mode.ts'
+import { attempt, ScriptedClient } from './scripted-client.ts'
+import {
+  cutPowerAtWrite,
+  requireActive,
+  requireServing,
+  restart,
+  type ScriptedScenario,
+} from './scripted-cluster.ts'
+
+const CUT_MODES: readonly CrashMode[] = ['none', 'subset', 'torn', 'prefix']
+const LARGE = 'x'.repeat(1500)
+
+const snapshotCuts: ScriptedScenario = {
+  id: 'power-cut-after-snapshot',
+  title:
+    'a power cut at any write after a snapshot has got its name loses neither it nor the log (traps 9, 35)',
+  shape: { controllers: 1, snapshotBytes: 500, segmentBytes: 1500 },
+  script(cluster) {
+    const { world } = cluster
+    const client = new ScriptedClient(cluster)
+    const [controller] = cluster.controllers
+    for (let round = 0; round < 60; round += 1) {
+      const before = latestSnapshot(controller!)
+      for (let i = 0; i < 4; i += 1) client.createTopicSoon(`topic-${round}-${i}`)
+      world.runUntil(() => latestSnapshot(controller!) !== before, 30_000, 'a snapshot')
+      cutPowerAtWrite(cluster, controller!, round % 12, round % 5 === 4 ? 'none' : 'subset')
+      world.runFor(2000)
+      requireServing(cluster)
+    }
+  },
+}
+
+const installCuts: ScriptedScenario = {
+  id: 'power-cut-in-install',
+  title:
+    'a power cut at any write while a fetched snapshot takes the place of the log loses nothing (traps 9, 35)',
+  shape: { snapshotBytes: 500, segmentBytes: 1500, autoJoin: false },
+  script(cluster) {
+    const client = new ScriptedClient(cluster)
+    for (let round = 0; round < 60; round += 1) {
+      const leader = requireActive(cluster, 20_000)
+      const follower = cluster.controllers.find(({ id }) => id !== leader.id)!
+      follower.kill()
+      for (let i = 0; i < 4; i += 1) client.createTopic(`topic-${round}-${i}`)
+      const before = latestSnapshot(follower)
+      follower.start()
+      cluster.world.runUntil(() => latestSnapshot(follower) !== before, 30_000, 'a snapshot')
+      cutPowerAtWrite(cluster, follower, round % 11, CUT_MODES[round % CUT_MODES.length]!)
+      cluster.world.runFor(1500)
+      requireServing(cluster)
+    }
+  },
+}
+
+const appendCuts: ScriptedScenario = {
+  id: 'power-cut-in-append',
+  title:
+    'a tail that a power cut tears is cut, and nothing acknowledged with it, after a clean stop, too (traps 30, 31)',
+  shape: { controllers: 1 },
+  script(cluster) {
+    const client = new ScriptedClient(cluster)
+    const [broker] = cluster.brokers
+    client.createTopic('data')
+    const kept = new Map<number, string>()
+    for (let round = 0; round < 24; round += 1) {
+      if (round % 3 === 0) restart(cluster, broker!)
+      cutPowerAtWrite(cluster, broker!, 1 + (round % 6), CUT_MODES[round % CUT_MODES.length]!)
+      const values = Array.from({ length: 5 }, (_, i) => `${round}.${i} ${LARGE}`)
+      const offsets = attempt(() => client.produce('data', values)) ?? []
+      offsets.forEach((offset, i) => kept.set(offset, values[i]!))
+      requireServing(cluster)
+      requireRead(client, kept)
+    }
+    assert(kept.size > 50, `only ${kept.size} records were acknowledged`)
+  },
+}
+
+const damagedVoter: ScriptedScenario = {
+  id: 'damaged-voter',
+  title:
+    'a voter whose log is damaged where it was durable says so, and does not vote with what is left (trap 32)',
+  shape: {},
+  script(cluster) {
+    const { world } = cluster
+    const client = new ScriptedClient(cluster)
+    for (let i = 0; i < 10; i += 1) client.createTopic(`topic-${i}`)
+    const leader = requireActive(cluster, 1000)
+    const voter = cluster.controllers.find(({ id }) => id !== leader.id)!
+    restart(cluster, voter)
+    voter.kill()
+    damage(voter, '/data/__cluster_metadata-0')
+    voter.start()
+    world.runFor(10_000)
+    assert(voter.running === null, 'it serves although records that it had acknowledged are gone')
+    client.createTopic('others-go-on')
+  },
+}
+
+const damagedPartition: ScriptedScenario = {
+  id: 'damaged-partition',
+  title:
+    'damage below the recovery point does not make the log end earlier: no offset is given twice (trap 32)',
+  shape: { controllers: 1 },
+  script(cluster) {
+    const client = new ScriptedClient(cluster)
+    const [broker] = cluster.brokers
+    client.createTopic('data')
+    for (let i = 0; i < 10; i += 1) client.produce('data', [`${i} ${LARGE}`])
+    restart(cluster, broker!)
+    broker!.kill()
+    damage(broker!, '/data/data-0')
+    broker!.start()
+    requireServing(cluster)
+    const end = attempt(() => client.end('data'))
+    assert(end === null || end >= 10, `the log ends at ${end}`)
+    const offsets = attempt(() => client.produce('data', ['new']))
+    assert(offsets === null || offsets[0]! >= 10, `offset ${offsets?.[0]} is given again`)
+  },
+}
+
+const fullDisk: ScriptedScenario = {
+  id: 'full-disk',
+  title:
+    'full disks stop changes, not processes; with space again all goes on, and half a batch is nowhere (trap 34)',
+  shape: {},
+  script(cluster) {
+    const { world } = cluster
+    const client = new ScriptedClient(cluster)
+    client.createTopic('data')
+    const kept = new Map<number, string>()
+    const lives = cluster.nodes.map(({ machine }) => machine.lives)
+    for (let round = 0; round < 6; round += 1) {
+      // A leader that is full writes nothing that its followers could have no space for.
+      const leader = round % 2 === 0 ? null : requireActive(cluster, 20_000)
+      for (const node of cluster.nodes) {
+        const { disk } = node.machine
+        const roomBytes = node.plan.isBroker ? 300 + 170 * round : 20 * round
+        if (node !== leader) disk.setCapacity(disk.usedBytes() + roomBytes)
+      }
+      attempt(() => client.createTopic(`while-full-${round}`))
+      const values = [`${round}.0 ${LARGE}`, `${round}.1`]
+      attempt(() => client.produce('data', values))
+      for (const { machine } of cluster.nodes) machine.disk.setCapacity(null)
+      world.runFor(5000)
+      requireServing(cluster)
+      client.createTopic(`again-${round}`)
+      client.produce('data', values).forEach((offset, i) => kept.set(offset, values[i]!))
+    }
+    const livesNow = cluster.nodes.map(({ machine }) => machine.lives)
+    assert(String(livesNow) === String(lives), `lives ${lives.join()} became ${livesNow.join()}`)
+    powerCutAll(cluster)
+    requireRead(client, kept)
+  },
+}
+
+const logStart: ScriptedScenario = {
+  id: 'log-start-stays',
+  title: 'the log start that DeleteRecords told of is that of after a power cut, too (trap 36)',
+  shape: { controllers: 1 },
+  script(cluster) {
+    const client = new ScriptedClient(cluster)
+    client.createTopic('data')
+    client.produce(
+      'data',
+      Array.from({ length: 20 }, (_, i) => `value ${i}`),
+    )
+    for (const before of [5, 12, 20]) {
+      client.deleteBefore('data', before)
+      powerCutAll(cluster)
+      const start = client.beginning('data')
+      assert(start === before, `the log starts at ${start}, after it was said to start at ${before}`)
+    }
+  },
+}
+
+function powerCutAll(cluster: SimCluster): void {
+  for (const node of cluster.nodes) node.powerCut('none')
+  cluster.world.runFor(1000)
+  for (const node of cluster.nodes) node.start()
+  requireServing(cluster)
+  cluster.world.runFor(5000)
+}
+
+/** Its name; empty when there is none. */
+function latestSnapshot({ machine }: ClusterNode): string {
+  return machine.disk.files().findLast((path) => path.endsWith('.checkpoint')) ?? ''
+}
+
+/** One bit in the middle of the folder's first segment. */
+function damage(node: ClusterNode, folder: string): void {
+  const { disk } = node.machine
+  const path = `${folder}/00000000000000000000.log`
+  node.isDiskTouched = true
+  disk.flipBit(path, Math.floor(disk.contentOf(path).length / 2), 3)
+}
+
+function requireRead(client: ScriptedClient, kept: ReadonlyMap<number, string>): void {
+  const read = client.read('data')
+  for (const [offset, value] of kept) {
+    const found = read.get(offset)?.slice(0, 12) ?? 'nothing'
+    assert(
+      read.get(offset) === value,
+      `offset ${offset} was acknowledged as ${value.slice(0, 12)}, read is ${found}`,
+    )
+  }
+}
+
+export const diskScenarios: readonly ScriptedScenario[] = [
+  snapshotCuts,
+  installCuts,
+  appendCuts,
+  damagedVoter,
+  damagedPartition,
+  fullDisk,
+  logStart,
+]

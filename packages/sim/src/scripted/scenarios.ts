@@ -1,0 +1,6 @@
+/** All scenarios that are written by hand. */
+import { diskScenarios } from './disk-scenarios.ts'
+import { quorumScenarios } from './quorum-scenarios.ts'
+import type { ScriptedScenario } from './scripted-cluster.ts'
+
+export const scriptedScenarios: readonly ScriptedScenario[] = [...quorumScenarios, ...diskScenarios]

@@ -1,0 +1,91 @@
+/** A client for scenarios that are written by hand: what it asks for is done when the call returns. */
+import { MillraceError } from '@millrace/client'
+import type { SimCluster } from '../cluster/sim-cluster.ts'
+import { History } from '../workload/history.ts'
+import { SimClient } from '../workload/sim-client.ts'
+
+const CALL_MS = 60_000
+
+export class ScriptedClient {
+  readonly #cluster: SimCluster
+  readonly #client: SimClient
+
+  constructor(cluster: SimCluster) {
+    const { world, checks, bootstrap } = cluster
+    this.#cluster = cluster
+    this.#client = new SimClient({
+      machine: world.addNode('client'),
+      bootstrap,
+      history: new History({
+        facts: checks.facts,
+        nowMs: () => world.nowMs,
+        violate: (invariant, details) => checks.violate(invariant, details),
+        isKept: () => true,
+      }),
+    })
+    this.#client.start()
+    world.runFor(1)
+  }
+
+  /** @throws MillraceError */
+  createTopic(name: string, partitions = 1, configs: Readonly<Record<string, string>> = {}): void {
+    this.#perform(({ admin }) => admin.createTopics([{ name, partitions, replicationFactor: 1, configs }]))
+  }
+
+  /** Whatever comes of it. */
+  createTopicSoon(name: string): void {
+    const { machine } = this.#client
+    machine.run(() => {
+      const created = this.#client.admin.createTopics([{ name, partitions: 1, replicationFactor: 1 }])
+      void created.catch((error: unknown) => {
+        if (!(error instanceof MillraceError)) throw error
+      })
+    })
+  }
+
+  /** @returns offsets. @throws MillraceError */
+  produce(topic: string, values: readonly string[]): readonly number[] {
+    return this.#perform(async ({ producer }) => {
+      const sent = await Promise.all(values.map((value) => producer.send(topic, { value, partition: 0 })))
+      return sent.map(({ offset }) => offset)
+    })
+  }
+
+  /** @returns values by offset */
+  read(topic: string): ReadonlyMap<number, string> {
+    const read = this.#perform((client) => client.readAll([{ topic, partition: 0 }]))
+    return new Map([...read].map(([key, value]) => [Number(key.slice(key.indexOf('@') + 1)), value]))
+  }
+
+  deleteBefore(topic: string, before: number): void {
+    this.#perform(({ admin }) => admin.deleteRecords([{ topic, partition: 0, before }]))
+  }
+
+  beginning(topic: string): number {
+    return this.#perform(async ({ admin }) => {
+      const [found] = await admin.listOffsets([{ topic, partition: 0, at: 'beginning' }])
+      return Number(found!.offset)
+    })
+  }
+
+  end(topic: string): number {
+    return this.#perform(async ({ admin }) => {
+      const [found] = await admin.listOffsets([{ topic, partition: 0, at: 'end' }])
+      return Number(found!.offset)
+    })
+  }
+
+  #perform<T>(task: (client: SimClient) => Promise<T>): T {
+    return this.#cluster.world.perform(this.#client.machine, () => task(this.#client), CALL_MS)
+  }
+}
+
+/** While faults are at work, a client may be told that it did not work, or not be told what came of it. */
+export function attempt<T>(call: () => T): T | null {
+  try {
+    return call()
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    return null
+  }
+}
