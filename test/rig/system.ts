@@ -165,11 +165,11 @@ export function systemsNamed(names: string): System[] {
 }
 
 /** Builds a C program of this folder once per change of its source; says what to install where that fails. */
-export function compiled(name: 'load' | 'replay'): string {
+export function compiled(name: 'load' | 'paced' | 'replay'): string {
   const folder = join(root, '.cache/bench')
   mkdirSync(folder, { recursive: true })
   const binary = join(folder, name)
-  const libraries = name === 'load' ? ['-lrdkafka'] : []
+  const libraries = name === 'replay' ? [] : ['-lrdkafka', '-lpthread']
   try {
     execFileSync('gcc', ['-O2', join(root, `test/bench/${name}.c`), ...libraries, '-o', binary], {
       stdio: 'pipe',

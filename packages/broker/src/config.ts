@@ -43,6 +43,9 @@ export interface ShardConfig {
   /** Pooled memory for responses, per shard. */
   readonly bufferPoolBytesMax: number
 
+  /** A follower that was not at the log's end for so long is out of sync (`replica.lag.time.max.ms`). */
+  readonly replicaLagTimeMaxMs: number
+
   /** How often recovery points and log start offsets are written down. */
   readonly checkpointIntervalMs: number
   /** How often retention looks for old segments (`log.retention.check.interval.ms`). */

@@ -16,7 +16,7 @@ export type ForwardedApi =
   | 'RemoveRaftVoter'
 
 /** Everything that a broker asks the controller. */
-export type ControllerApi = ForwardedApi | 'BrokerRegistration' | 'BrokerHeartbeat'
+export type ControllerApi = ForwardedApi | 'BrokerRegistration' | 'BrokerHeartbeat' | 'AlterPartition'
 
 export interface ControllerRequestContext {
   readonly clientId: string | null

@@ -1,6 +1,7 @@
 /** All requests that change metadata on somebody's word, client's or broker's: one file each, and this list. */
 import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
 import { handleIncrementalAlterConfigs } from './alter-configs.ts'
+import { handleAlterPartition } from './alter-partition.ts'
 import { handleBrokerHeartbeat } from './broker-heartbeat.ts'
 import { handleCreatePartitions } from './create-partitions.ts'
 import { handleCreateTopics } from './create-topics.ts'
@@ -17,6 +18,7 @@ export type DecidedApi =
   | 'IncrementalAlterConfigs'
   | 'BrokerRegistration'
   | 'BrokerHeartbeat'
+  | 'AlterPartition'
   | 'UnregisterBroker'
 
 type ControllerHandlers = {
@@ -33,5 +35,6 @@ export const controllerHandlers: ControllerHandlers = {
   IncrementalAlterConfigs: handleIncrementalAlterConfigs,
   BrokerRegistration: handleBrokerRegistration,
   BrokerHeartbeat: handleBrokerHeartbeat,
+  AlterPartition: handleAlterPartition,
   UnregisterBroker: handleUnregisterBroker,
 }

@@ -32,5 +32,6 @@ export const refuseAll: Refusers = {
   }),
   BrokerRegistration: (_, { errorCode }) => ({ errorCode }),
   BrokerHeartbeat: (_, { errorCode }) => ({ errorCode }),
+  AlterPartition: (_, { errorCode }) => ({ errorCode }),
   UnregisterBroker: (_, refusal) => refusal,
 }

@@ -3,6 +3,7 @@
  * A new API is declared in `api/` and listed here; from then on the compiler asks for its handler.
  */
 import { addRaftVoter } from './api/add-raft-voter.ts'
+import { alterPartition } from './api/alter-partition.ts'
 import { apiVersions } from './api/api-versions.ts'
 import { beginQuorumEpoch } from './api/begin-quorum-epoch.ts'
 import { brokerHeartbeat } from './api/broker-heartbeat.ts'
@@ -58,6 +59,7 @@ export const apis = {
   DescribeCluster: describeCluster,
   BrokerRegistration: brokerRegistration,
   BrokerHeartbeat: brokerHeartbeat,
+  AlterPartition: alterPartition,
   UnregisterBroker: unregisterBroker,
   AddRaftVoter: addRaftVoter,
   RemoveRaftVoter: removeRaftVoter,

@@ -113,11 +113,11 @@ export class PartitionReplica {
     return this.#leader?.isr.maximal ?? null
   }
 
-  /** Whether a `tick` may change anything: a leader with followers, or a follower that failed to fetch. */
+  /** Whether a `tick` may change anything: to be looked at after each step. */
   get wantsTick(): boolean {
     const role = this.#role
     if (role === null) return false
-    return role.kind === 'leader' ? role.followers.length > 0 : role.isPausing
+    return role.kind === 'leader' ? role.wantsTick : role.isPausing
   }
 
   /** Whether a `tell-high-watermark` would be heard. */

@@ -2,7 +2,7 @@
  * The data folder of a process: whose it is, how it was left, which partitions lie in it, and the checkpoints that tell
  * durable data from torn tails.
  *
- * Owns: `meta.properties`, the clean mark, the three offset checkpoints, the names of partition folders, and the logs
+ * Owns: `meta.properties`, the clean mark, the four offset checkpoints, the names of partition folders, and the logs
  * it opened. Must not know: what is in a log, leadership. Logs that other threads open get `LogCheckpoints` that forward
  * to `setOffsets` and `checkpoint` here: there is one of these per folder.
  * Invariants: the clean mark is gone, durably, before anything is written, and back only after everything was flushed;
@@ -52,6 +52,8 @@ export interface PartitionOffsets {
   readonly recoveryPoint?: Offset
   readonly logStartOffset?: Offset
   readonly highWatermark?: Offset
+  /** Up to where a damaged replica lacks committed records; null: it lacks none. */
+  readonly owedEndOffset?: Offset | null
 }
 
 type Opened = (error: Error | null, directory: LogDirectory | null) => void
@@ -67,6 +69,7 @@ export class LogDirectory implements LogCheckpoints {
   readonly #recoveryPoints: OffsetCheckpoint
   readonly #logStartOffsets: OffsetCheckpoint
   readonly #highWatermarks: OffsetCheckpoint
+  readonly #owedEndOffsets: OffsetCheckpoint
   readonly #deletedFolders: DeletedFolders
   readonly #logs = new Map<Log, TopicPartition>()
   /** Folders that were in use since this start: the clean mark says nothing about them any more. */
@@ -84,6 +87,7 @@ export class LogDirectory implements LogCheckpoints {
     this.#recoveryPoints = OffsetCheckpoint.open(disk, path, 'recovery-point-offset-checkpoint')
     this.#logStartOffsets = OffsetCheckpoint.open(disk, path, 'log-start-offset-checkpoint')
     this.#highWatermarks = OffsetCheckpoint.open(disk, path, 'replication-offset-checkpoint')
+    this.#owedEndOffsets = OffsetCheckpoint.open(disk, path, 'owed-offset-checkpoint')
     this.#wasClean = disk.exists(`${path}/${CLEAN_MARK}`)
     this.#deletedFolders = new DeletedFolders(disk)
     this.#deletedFolders.removeLeftovers(path)
@@ -180,6 +184,11 @@ export class LogDirectory implements LogCheckpoints {
     return this.#highWatermarks.get({ topic, partition }) ?? (0 as Offset)
   }
 
+  /** Null: the replica lacks nothing. */
+  owedEndOffset(topic: string, partition: number): Offset | null {
+    return this.#owedEndOffsets.get({ topic, partition }) ?? null
+  }
+
   setHighWatermark(topic: string, partition: number, highWatermark: Offset): void {
     this.#highWatermarks.set({ topic, partition }, highWatermark)
   }
@@ -187,13 +196,15 @@ export class LogDirectory implements LogCheckpoints {
   /** Remembers what a log in another thread reports; durable after the next `checkpoint`. */
   setOffsets(
     partition: TopicPartition,
-    { recoveryPoint, logStartOffset, highWatermark }: PartitionOffsets,
+    { recoveryPoint, logStartOffset, highWatermark, owedEndOffset }: PartitionOffsets,
   ): void {
     // The clean mark must not be believed for a folder that somebody writes to.
     this.#usedFolders.add(this.#folderOf(partition))
     if (recoveryPoint !== undefined) this.#recoveryPoints.set(partition, recoveryPoint)
     if (logStartOffset !== undefined) this.#logStartOffsets.set(partition, logStartOffset)
     if (highWatermark !== undefined) this.#highWatermarks.set(partition, highWatermark)
+    if (owedEndOffset === null) this.#owedEndOffsets.delete(partition)
+    else if (owedEndOffset !== undefined) this.#owedEndOffsets.set(partition, owedEndOffset)
   }
 
   /** Makes the offsets of all logs opened here, and all that were set, durable. */
@@ -271,7 +282,7 @@ export class LogDirectory implements LogCheckpoints {
   }
 
   get #checkpoints(): readonly OffsetCheckpoint[] {
-    return [this.#recoveryPoints, this.#logStartOffsets, this.#highWatermarks]
+    return [this.#recoveryPoints, this.#logStartOffsets, this.#highWatermarks, this.#owedEndOffsets]
   }
 
   #saveAll(done: DiskDone): void {

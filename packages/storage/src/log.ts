@@ -265,7 +265,9 @@ export class Log {
    */
   truncateTo(targetOffset: Offset): void {
     this.#assertCuttable()
-    if (targetOffset >= this.logEndOffset && this.#corruption === null) return
+    // An epoch without records that begins at the end is another log's by now.
+    if (targetOffset >= this.logEndOffset && this.#corruption === null)
+      return this.#epochs.truncateFromEnd(targetOffset)
     const offset = Math.min(targetOffset, this.#corruption?.offset ?? Infinity) as Offset
     if (offset < this.#logStartOffset) return this.truncateFullyAndStartAt(offset)
     if (this.#cutsBatchOfStart(offset)) return this.truncateFullyAndStartAt(this.#logStartOffset)

@@ -123,23 +123,26 @@ describe('a full disk', () => {
     ['be written', 'pwritev'],
     ['be synced', 'sync'],
     ['take its place', 'rename'],
-  ] as const)('that lets the epoch checkpoint not %s fails that flush, and no later one', async (_, operation) => {
-    const { disk, log } = started()
-    write(log, batch(), 3)
-    disk.fail({ operation, path: CHECKPOINT, code: 'ENOSPC' })
-    expect(await flushAll(log, disk)).toMatchObject({ code: 'ENOSPC' })
-    // The epoch's start is not durable: nothing of the epoch may be acknowledged.
-    expect([log.failure, log.recoveryPoint]).toEqual([null, 1])
-    expect(write(log, batch(), 3)).toBe(2)
-    expect(await flushAll(log, disk)).toBeNull()
-    expect(log.recoveryPoint).toBe(3)
-    disk.crash({ mode: 'none' })
-    const again = openLog(disk, { recoveryPoint: offset(3) })
-    expect(again.leaderEpochs).toEqual([
-      { epoch: 0, startOffset: 0 },
-      { epoch: 3, startOffset: 1 },
-    ])
-  })
+  ] as const)(
+    'that lets the epoch checkpoint not %s fails that flush, and no later one',
+    async (_, operation) => {
+      const { disk, log } = started()
+      write(log, batch(), 3)
+      disk.fail({ operation, path: CHECKPOINT, code: 'ENOSPC' })
+      expect(await flushAll(log, disk)).toMatchObject({ code: 'ENOSPC' })
+      // The epoch's start is not durable: nothing of the epoch may be acknowledged.
+      expect([log.failure, log.recoveryPoint]).toEqual([null, 1])
+      expect(write(log, batch(), 3)).toBe(2)
+      expect(await flushAll(log, disk)).toBeNull()
+      expect(log.recoveryPoint).toBe(3)
+      disk.crash({ mode: 'none' })
+      const again = openLog(disk, { recoveryPoint: offset(3) })
+      expect(again.leaderEpochs).toEqual([
+        { epoch: 0, startOffset: 0 },
+        { epoch: 3, startOffset: 1 },
+      ])
+    },
+  )
 
   test('that could not take the checkpoint is asked again by those who come while the flush runs', async () => {
     const { disk, log } = started()

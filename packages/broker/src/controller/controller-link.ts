@@ -12,7 +12,12 @@ import type { Env, TimerId } from '@millrace/base'
 import { ErrorCode } from '@millrace/protocol'
 import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
 import type { BrokerConfig } from '../config.ts'
-import type { ControllerChannel, ControllerRequestContext, ForwardedApi } from '../controller-channel.ts'
+import type {
+  ControllerApi,
+  ControllerChannel,
+  ControllerRequestContext,
+  ForwardedApi,
+} from '../controller-channel.ts'
 import type { QuorumView } from '../quorum-view.ts'
 import type { ControllerRoute } from './controller-route.ts'
 import { forwardedApis } from './forwarded-apis.ts'
@@ -30,6 +35,16 @@ export interface ControllerLinkOptions {
 
 /** The controller answers within the request's time; its answer then needs some to get here. */
 const ANSWER_MARGIN_MS = 1000
+/** What the broker itself asks is small, and asked again. */
+const OWN_REQUEST_TIMEOUT_MS = 2000
+
+/** Nobody knows whether the request was carried out. */
+export class UnansweredError extends Error {
+  override readonly name = 'UnansweredError'
+  constructor(api: string, reason: string) {
+    super(`${api} was not answered: ${reason}`)
+  }
+}
 
 export class ControllerLink implements ControllerChannel<ForwardedApi> {
   readonly #options: ControllerLinkOptions
@@ -74,6 +89,18 @@ export class ControllerLink implements ControllerChannel<ForwardedApi> {
       errorCode: ErrorCode.NOT_CONTROLLER,
       errorMessage: `nothing was done: ${reason}`,
     })
+  }
+
+  /** Asks once, with a request of the broker's own. Rejects when no answer came: whoever asks decides what that means. */
+  async askOnce<N extends ControllerApi>(
+    api: N,
+    request: RequestOf<N>,
+    version: number,
+  ): Promise<ResponseInputOf<N>> {
+    const timeoutMs = OWN_REQUEST_TIMEOUT_MS
+    const outcome = await this.#options.route.request(api, request, { clientId: null, version, timeoutMs })
+    if (outcome.kind === 'answered') return outcome.response
+    throw new UnansweredError(api, outcome.reason)
   }
 
   /** Refuses whatever still waits for a controller. */

@@ -9,6 +9,7 @@ import type { BufferPool } from '@millrace/base'
 import type { RequestContext } from '@millrace/net'
 import { ErrorCode, NO_RESPONSE } from '@millrace/protocol'
 import type { Handler, Handlers, RequestOf, ResponseInputOf } from '@millrace/protocol'
+import { ReplicaServing } from '../replica/serving/replica-serving.ts'
 import type { TopicTable } from '../topics/topic-table.ts'
 import { split } from './partitioned-api.ts'
 import type { PartitionedApi } from './partitioned-api.ts'
@@ -82,6 +83,8 @@ function shardedFetch(
 ): Handler<'Fetch', RequestContext> {
   const handler = sharded(partitionedFetch, local, surroundings)
   return (request, context) => {
+    // Another shard's partitions are fetched from that shard: it is named in the answer.
+    if (ReplicaServing.isReplicas(request, context)) return local(request, context)
     const answer = handler(request, context)
     if (!(answer instanceof Promise)) return answer
     return answer.then((response) => {

@@ -48,7 +48,7 @@ function deleteInPartition(
   const { partitionIndex } = asked
   if (target <= log.logStartOffset) return deleted(partitionIndex, log.logStartOffset)
   return new Promise((resolve) => {
-    log.advanceLogStart(target, (error) =>
+    partition.deleteRecords(target, (error) =>
       resolve(
         error === null ? deleted(partitionIndex, target) : failed(asked, ErrorCode.KAFKA_STORAGE_ERROR),
       ),

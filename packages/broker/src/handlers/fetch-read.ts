@@ -117,7 +117,7 @@ export class FetchRead {
   }
 
   #readPartition(partition: Partition, request: PartitionRequest): PartitionResponse {
-    // Replication is not there yet, so whoever fetches as a replica is none of this partition's.
+    // Brokers come by the native wire, and do not get here.
     const epochError = this.#isReplica
       ? ErrorCode.NOT_LEADER_OR_FOLLOWER
       : leaderEpochError(request.currentLeaderEpoch, partition.leaderEpoch)

@@ -5,6 +5,7 @@
  * - The limits are soft (KIP-74): the first batch of the first partition that has one is returned however large.
  * - Sessions (KIP-227) are answered with session id 0, so that clients send complete requests; a request that relies on
  *   a session gets FETCH_SESSION_ID_NOT_FOUND.
+ * - Followers fetch by the same API: see `replica/serving`.
  * - From version 13 on topics are named by id; an unknown one is UNKNOWN_TOPIC_ID.
  */
 import type { RequestContext } from '@millrace/net'
@@ -12,6 +13,7 @@ import { ErrorCode, LateAnswer } from '@millrace/protocol'
 import type { Handler, NoResponse, ResponseInputOf } from '@millrace/protocol'
 import type { Deadlines } from '../deadlines.ts'
 import { ShareContext } from '../forwarding/share-context.ts'
+import { ReplicaServing } from '../replica/serving/replica-serving.ts'
 import { FetchWait } from '../partition/fetch-wait.ts'
 import { FetchRead } from './fetch-read.ts'
 import type { FetchReadSurroundings } from './fetch-read.ts'
@@ -24,11 +26,15 @@ interface FetchSurroundings extends FetchReadSurroundings {
   readonly deadlines: Deadlines
 }
 
-export function fetchHandler(surroundings: FetchSurroundings): Handler<'Fetch', RequestContext> {
+export function fetchHandler(
+  surroundings: FetchSurroundings,
+  replicas: ReplicaServing,
+): Handler<'Fetch', RequestContext> {
   // Where reading starts, so that a client whose first partition fills every response also gets the others.
   let rotation = 0
 
   return (request, context) => {
+    if (ReplicaServing.isReplicas(request, context)) return replicas.handle(request, context)
     // Epochs 0 and −1 open or end a session with a complete request, which needs none.
     if (request.sessionEpoch > 0) return { errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND, responses: [] }
     rotation = (rotation + 1) & 0xffff

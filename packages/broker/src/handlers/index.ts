@@ -20,6 +20,7 @@ export type HandlerSurroundings = Parameters<typeof produceHandler>[0] &
   Parameters<typeof describeClusterHandler>[0] &
   Parameters<typeof describeConfigsHandler>[0] & {
     readonly controller: Parameters<typeof controllerHandler>[1]
+    readonly replicaServing: Parameters<typeof fetchHandler>[1]
   }
 
 /** Handlers that answer from this shard's own partitions; `forwarding` extends them to the other shards'. */
@@ -27,7 +28,7 @@ export function localHandlers(surroundings: HandlerSurroundings): Handlers<Reque
   const { controller } = surroundings
   return {
     Produce: produceHandler(surroundings),
-    Fetch: fetchHandler(surroundings),
+    Fetch: fetchHandler(surroundings, surroundings.replicaServing),
     ListOffsets: listOffsetsHandler(surroundings),
     Metadata: metadataHandler(surroundings),
     FindCoordinator: handleFindCoordinator,

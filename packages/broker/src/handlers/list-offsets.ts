@@ -78,6 +78,10 @@ function listOffset(
   }
   const epochError = leaderEpochError(currentLeaderEpoch, partition.leaderEpoch)
   if (epochError !== ErrorCode.NONE) return failed(asked, epochError)
+  if (!partition.isHighWatermarkCurrent && isBoundByHighWatermark(timestamp)) {
+    // Since version 5 there is an error of its own for it (KIP-207).
+    return failed(asked, apiVersion < 5 ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.OFFSET_NOT_AVAILABLE)
+  }
   const endOffset = committedOnly ? partition.lastStableOffset : partition.highWatermark
   try {
     return { partitionIndex, errorCode: ErrorCode.NONE, ...findOffset(partition, timestamp, endOffset) }
@@ -85,6 +89,12 @@ function listOffset(
     if (!(error instanceof DiskError)) throw error
     return failed(asked, ErrorCode.KAFKA_STORAGE_ERROR)
   }
+}
+
+function isBoundByHighWatermark(timestamp: TimestampMs): boolean {
+  return (
+    timestamp >= 0 || timestamp === SpecialTimestamp.latest || timestamp === SpecialTimestamp.maxTimestamp
+  )
 }
 
 function findOffset(partition: Partition, timestamp: TimestampMs, endOffset: Offset): FoundOffset {

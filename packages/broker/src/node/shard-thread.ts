@@ -63,6 +63,7 @@ export class ShardThread implements LaunchedShard {
     })
     this.#calls = new Calls<WorkerCalls, SupervisorThreadCalls>(threadPort(port1), timers, {
       controllerRequest: (call) => supervisor.controllerRequest(call),
+      alterPartition: (request) => supervisor.alterPartition(request),
       describeConfigs: (request) => supervisor.describeConfigs(request),
       saveCheckpoint: (checkpoint) => supervisor.saveCheckpoint(checkpoint),
       forgetPartition: (partition) => supervisor.forgetPartition(partition),

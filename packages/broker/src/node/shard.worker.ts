@@ -37,6 +37,7 @@ const log = remoteLog(channel, {})
 const env: Env = { ...nodeEnv({ log }), jobs: remoteJobs(channel) }
 shard = new Shard(env, start, {
   controllerRequest: (call) => channel.call('controllerRequest', call) as Promise<never>,
+  alterPartition: (request) => channel.call('alterPartition', request) as Promise<never>,
   describeConfigs: (request) => channel.call('describeConfigs', request),
   saveCheckpoint: (checkpoint) => channel.call('saveCheckpoint', checkpoint),
   forgetPartition: (partition) => channel.call('forgetPartition', partition),

@@ -1,18 +1,26 @@
 /**
- * One partition that this shard leads: its log, how far consumers may read, and who waits for what.
+ * One partition of which this shard has a replica, as clients meet it: appends in their order, reads below the high
+ * watermark, whoever waits. Who leads, what is committed and how it gets to the others is the replica's (`ReplicaDriver`).
  *
- * Owns: the order of appends (validation included), the high watermark, waiting produce requests, the set of waiting
- * fetches. Must not know: requests, connections, other shards.
- * Invariants: batches reach the log in the order in which `append` was called; the high watermark never falls and
- * never passes what the flush policy calls done: the flushed offset under `commit`, the written one otherwise. Staged
- * bytes lie in memory of the caller until `writeStaged`, which runs before that memory is used again.
+ * Owns: the order of appends (validation included), waiting produce requests, the set of waiting fetches. Must not know:
+ * requests, connections, other shards.
+ * Invariants: batches reach the log in the order in which `append` was called, in the leader epoch in which they were
+ * accepted or not at all. Staged bytes lie in memory of the caller until `writeStaged`, which runs before that memory is
+ * used again, and before the replica hears of a change of its role.
  */
 import { DiskError, ownedCopy } from '@millrace/base'
 import type { BufferPool, Clock, LeaderEpoch, Log as Journal, Offset, Uuid } from '@millrace/base'
 import { ErrorCode } from '@millrace/protocol'
 import type { PartitionImage } from '@millrace/metadata'
+import type { AckError, AckWait, ReplicaRole } from '@millrace/replication'
 import type { Log } from '@millrace/storage'
-import type { Deadline, Deadlines } from '../deadlines.ts'
+import {
+  errorCodeOf,
+  type ReplicaCheckpoint,
+  ReplicaDriver,
+  type ReplicaEvents,
+  type ReplicaSurroundings,
+} from '../replica/replica-driver.ts'
 import { batchLimitsAt } from '../topics/topic-settings.ts'
 import type { TopicSettings } from '../topics/topic-settings.ts'
 import type { Append } from './append.ts'
@@ -22,14 +30,15 @@ import type { FetchWait } from './fetch-wait.ts'
 import type { StagedWrites } from './staged-writes.ts'
 import { ValidationQueue } from './validation-queue.ts'
 import type { Verdict } from './validation-queue.ts'
+import { WrittenBytes } from './written-bytes.ts'
 
 /** What all partitions of a shard share. */
 export interface PartitionSurroundings {
   readonly clock: Clock
   readonly stagedWrites: StagedWrites
-  readonly deadlines: Deadlines
   readonly validator: BatchValidator
   readonly journal: Journal
+  readonly replicas: ReplicaSurroundings
 }
 
 export interface PartitionOptions {
@@ -39,6 +48,9 @@ export interface PartitionOptions {
   readonly log: Log
   readonly image: PartitionImage
   readonly settings: TopicSettings
+  readonly checkpoint: ReplicaCheckpoint
+  /** The log was in use by this process before: see `ReplicaOptions`. */
+  readonly resumesEpochs: boolean
   readonly surroundings: PartitionSurroundings
 }
 
@@ -46,11 +58,12 @@ export type PartitionRead =
   | { readonly kind: 'ok'; readonly records: Buffer; release(): void }
   | { readonly kind: 'failed'; readonly errorCode: number }
 
-export class Partition {
+export class Partition implements ReplicaEvents {
   readonly topic: string
   readonly topicId: Uuid
   readonly index: number
   readonly log: Log
+  readonly replica: ReplicaDriver
   /** Registered and removed by the waits themselves. */
   readonly fetchWaits = new Set<FetchWait>()
   readonly #surroundings: PartitionSurroundings
@@ -59,56 +72,64 @@ export class Partition {
     // No read of a connection comes after this that would have it written.
     this.#surroundings.stagedWrites.writeSoon()
   })
-  #image: PartitionImage
   #settings: TopicSettings
-  #highWatermark: Offset
   #staged: Append[] = []
   #stagedBytes = 0
-  /** acks=all appends that are written and wait for the high watermark, by rising end offset. */
-  #flushWaits: Append[] = []
-  #flushing = false
-  #flushAgain = false
-  /** When the `interval` policy flushes what was written since; null while everything is flushed or being flushed. */
-  #flushDeadline: Deadline | null = null
-  /** Bytes written since this partition was opened; at the start of the running flush; below the high watermark. */
-  #writtenBytes = 0
-  #flushingBytes = 0
-  #readableBytes = 0
+  /** What waiting fetches are told when the high watermark passes it. */
+  readonly #unread = new WrittenBytes()
   #closed = false
+  /** What those who wait are told when it is closed. */
+  #closedWith: number | null = null
 
+  /** `start` has to follow. */
   constructor(options: PartitionOptions) {
     this.topic = options.topic
     this.topicId = options.topicId
     this.index = options.index
     this.log = options.log
-    this.#image = options.image
     this.#settings = options.settings
     this.#surroundings = options.surroundings
-    const { recoveryPoint, logStartOffset, logEndOffset } = options.log
-    const flushed = recoveryPoint < logStartOffset ? logStartOffset : recoveryPoint
-    this.#highWatermark = options.settings.flushPolicy === 'commit' ? flushed : logEndOffset
+    this.replica = new ReplicaDriver({
+      ...options,
+      surroundings: options.surroundings.replicas,
+      events: this,
+    })
+  }
+
+  /** Takes the role that the metadata gives it. */
+  start(): void {
+    this.replica.start()
+  }
+
+  /** Whether clients are served here. */
+  get isLed(): boolean {
+    return this.replica.isServing && !this.#closed
   }
 
   get leaderEpoch(): LeaderEpoch {
-    return this.#image.leaderEpoch
+    return this.replica.leaderEpoch
   }
 
-  /** End of what consumers may read. Under `commit`: flushed; otherwise: written. */
+  /** End of what consumers may read: what every in-sync replica has. */
   get highWatermark(): Offset {
-    return this.#highWatermark
+    return this.replica.highWatermark
   }
 
   /** End of what consumers with isolation level read_committed may read; no transaction is ever open yet. */
   get lastStableOffset(): Offset {
-    return this.#highWatermark
+    return this.replica.highWatermark
+  }
+
+  /** A new leader may not know yet what the one before it has shown (KIP-207). */
+  get isHighWatermarkCurrent(): boolean {
+    return this.replica.isHighWatermarkCurrent
   }
 
   /** Takes one batch; `append` settles when it may be answered, at once when it is refused. */
   append(batch: Buffer, append: Append): void {
-    if (append.requiredAcks === -1 && !this.#hasEnoughReplicas()) {
-      append.fail(ErrorCode.NOT_ENOUGH_REPLICAS, null)
-      return
-    }
+    if (this.log.failure !== null) return append.fail(ErrorCode.KAFKA_STORAGE_ERROR, this.log.failure.message)
+    const refusal = this.replica.appendRefusal(append.requiredAcks)
+    if (refusal !== null) return append.fail(errorCodeOf(refusal), null)
     const { validator, clock } = this.#surroundings
     const limits = batchLimitsAt(this.#settings, clock.wallMs())
     if (this.#validationQueue.isEmpty && validator.isQuick(batch)) {
@@ -135,6 +156,7 @@ export class Partition {
       if (read.kind === 'ok') return read
       if (read.kind === 'out-of-range') return { kind: 'failed', errorCode: ErrorCode.OFFSET_OUT_OF_RANGE }
       this.#surroundings.journal.error({ ...read.corruption }, 'corrupt batch, not served')
+      this.replica.damaged(read.corruption.offset)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#surroundings.journal.error({ topic: this.topic, partition: this.index, error }, 'read failed')
@@ -156,48 +178,29 @@ export class Partition {
       this.#onWriteFailed(staged, error)
       return
     }
-    this.#writtenBytes += bytes
-    this.#onWritten()
-    for (const append of staged) {
-      if (append.requiredAcks !== -1 || append.endOffset <= this.#highWatermark) append.succeed()
-      else this.#flushWaits.push(append)
-    }
+    this.#unread.add(this.log.logEndOffset, bytes)
+    this.replica.appended(staged.filter(({ requiredAcks }) => requiredAcks === -1))
+    for (const append of staged) if (append.requiredAcks !== -1) append.succeed()
   }
 
-  /** Makes what is written durable, now or right after the flush that is under way. */
-  flush(): void {
-    if (this.#closed || this.log.failure !== null) return
-    if (this.#flushing) {
-      this.#flushAgain = true
-      return
-    }
-    this.#flushDeadline = null
-    this.#flushing = true
-    this.#flushingBytes = this.#writtenBytes
-    this.log.flush((error) => this.#onFlushed(error))
-  }
-
-  /** The partition's replicas, or its leadership, changed. */
-  update(image: PartitionImage, settings: TopicSettings): void {
-    if (image.leaderEpoch !== this.#image.leaderEpoch) this.log.assignEpochStart(image.leaderEpoch)
-    this.#image = image
-    this.reconfigure(settings)
+  /** The partition's replicas, its ISR or its leadership changed. */
+  update(image: PartitionImage): void {
+    this.writeStaged()
+    this.replica.update(image)
   }
 
   reconfigure(settings: TopicSettings): void {
     this.#settings = settings
-    this.log.updateConfig(settings.logConfig)
-    // Consumers no longer wait for flushes. What is staged is not written yet; writing it raises the high watermark.
-    if (settings.flushPolicy !== 'commit' && this.#staged.length === 0)
-      this.#raiseHighWatermark(this.log.logEndOffset, this.#writtenBytes)
+    this.replica.reconfigure(settings)
   }
 
-  /** Rolls an old segment and drops what the topic's retention allows. */
+  /** Rolls an old segment and drops what the topic's retention allows. Followers drop what their leader dropped. */
   applyRetention(): void {
     const nowWallMs = this.#surroundings.clock.wallMs()
+    const { logStartOffset } = this.log
     try {
       this.log.maybeRoll(nowWallMs)
-      this.log.applyRetention(nowWallMs, this.#highWatermark)
+      if (this.isLed) this.log.applyRetention(nowWallMs, this.highWatermark)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#surroundings.journal.error(
@@ -205,6 +208,13 @@ export class Partition {
         'retention failed',
       )
     }
+    if (this.log.logStartOffset !== logStartOffset) this.replica.logStartAdvanced()
+  }
+
+  /** @param done runs when a crash can't bring the old start back */
+  deleteRecords(before: Offset, done: (error: DiskError | null) => void): void {
+    this.log.advanceLogStart(before, done)
+    this.replica.logStartAdvanced()
   }
 
   /** Answers waiting fetches with what there is. */
@@ -217,13 +227,39 @@ export class Partition {
     if (this.#closed) return
     this.writeStaged()
     this.#closed = true
-    if (this.#flushDeadline !== null) this.#surroundings.deadlines.cancel(this.#flushDeadline)
-    const waiting = this.#flushWaits
-    this.#flushWaits = []
-    for (const append of waiting) append.fail(errorCode, null)
+    this.#closedWith = errorCode
+    this.replica.stop()
     this.#validationQueue.clear((append) => append.fail(errorCode, null))
     this.wakeFetches()
   }
+
+  /* ------------------------------------------------ what the replica says */
+
+  onRole(role: ReplicaRole): void {
+    if (role === 'leader') return
+    this.#validationQueue.clear((append) => append.fail(ErrorCode.NOT_LEADER_OR_FOLLOWER, null))
+    this.wakeFetches()
+  }
+
+  onHighWatermark(offset: Offset): void {
+    const bytes = this.#unread.takeBelow(offset)
+    for (const wait of this.fetchWaits) wait.onReadable(bytes)
+  }
+
+  onFetched(endOffset: Offset, bytes: number): void {
+    this.#unread.add(endOffset, bytes)
+  }
+
+  onReleased(waits: readonly AckWait[]): void {
+    for (const wait of waits) (wait as Append).succeed()
+  }
+
+  onFailed(waits: readonly AckWait[], error: AckError): void {
+    const errorCode = this.#closedWith ?? errorCodeOf(error)
+    for (const wait of waits) (wait as Append).fail(errorCode, null)
+  }
+
+  /* ------------------------------------------------ appends */
 
   #onVerdict(append: Append, batch: Buffer, verdict: Verdict): void {
     if (verdict === null) this.#stage(append, batch)
@@ -256,71 +292,9 @@ export class Partition {
     }
   }
 
-  /** A topic with fewer replicas than `min.insync.replicas` asks for needs all that it has. */
-  #hasEnoughReplicas(): boolean {
-    const { isr, replicas } = this.#image
-    return isr.length >= Math.min(this.#settings.minInsyncReplicas, replicas.length)
-  }
-
   #onWriteFailed(staged: readonly Append[], error: DiskError): void {
     this.#surroundings.journal.error({ topic: this.topic, partition: this.index, error }, 'append failed')
     for (const append of staged) append.fail(ErrorCode.KAFKA_STORAGE_ERROR, error.message)
-  }
-
-  #onWritten(): void {
-    switch (this.#settings.flushPolicy) {
-      case 'commit':
-        this.flush()
-        return
-      case 'interval':
-        this.#flushDeadline ??= this.#surroundings.deadlines.after(this.#settings.flushMs, () => this.flush())
-        this.#raiseHighWatermark(this.log.logEndOffset, this.#writtenBytes)
-        return
-      case 'os':
-        this.#raiseHighWatermark(this.log.logEndOffset, this.#writtenBytes)
-    }
-  }
-
-  #onFlushed(error: DiskError | null): void {
-    this.#flushing = false
-    if (this.#closed) return
-    if (error !== null) {
-      this.#onFlushFailed(error)
-      return
-    }
-    // The log may have flushed on its own (rolling), and under the other policies consumers are far ahead.
-    this.#raiseHighWatermark(this.log.recoveryPoint, this.#flushingBytes)
-    if (!this.#flushAgain) return
-    this.#flushAgain = false
-    this.flush()
-  }
-
-  /** What the flush covered may be lost although it can still be read: the log takes no more appends. */
-  #onFlushFailed(error: DiskError): void {
-    this.#surroundings.journal.error({ topic: this.topic, partition: this.index, error }, 'flush failed')
-    const waiting = this.#flushWaits
-    this.#flushWaits = []
-    for (const append of waiting) append.fail(ErrorCode.KAFKA_STORAGE_ERROR, error.message)
-  }
-
-  /** @param readableBytes bytes written below `offset`, counted like `#writtenBytes` */
-  #raiseHighWatermark(offset: Offset, readableBytes: number): void {
-    if (offset <= this.#highWatermark) return
-    // What an earlier leadership left unflushed was not counted here; it is something all the same.
-    const newBytes = Math.max(1, readableBytes - this.#readableBytes)
-    this.#highWatermark = offset
-    this.#readableBytes = readableBytes
-    if (this.#flushWaits.length > 0) this.#releaseFlushWaits()
-    for (const wait of this.fetchWaits) wait.onReadable(newBytes)
-  }
-
-  #releaseFlushWaits(): void {
-    let released = 0
-    for (const append of this.#flushWaits) {
-      if (append.endOffset > this.#highWatermark) break
-      append.succeed()
-      released++
-    }
-    if (released > 0) this.#flushWaits.splice(0, released)
+    if (this.log.failure !== null) this.replica.logFailed()
   }
 }

@@ -8,6 +8,7 @@ import { DiskError } from '@millrace/base'
 import type { Env, Offset, Uuid } from '@millrace/base'
 import { Log, recoverSegments } from '@millrace/storage'
 import type { LogCheckpoints, LogConfig, RecoveryReport, TopicPartition } from '@millrace/storage'
+import type { ReplicaCheckpoint } from '../replica/replica-driver.ts'
 import type { PartitionCheckpoint, StartingPoint } from './shard-control.ts'
 
 export interface LogOpenerOptions {
@@ -52,6 +53,11 @@ export class LogOpener {
     return this.#open(identity, config, point, recovery)
   }
 
+  /** What the checkpoints said of a log that was there when the shard started. */
+  checkpointOf(identity: TopicPartition): ReplicaCheckpoint {
+    return this.#startingPoints.get(folderName(identity)) ?? NEW
+  }
+
   /** Opens the log of a new partition. @throws DiskError, TopicIdMismatchError */
   create(identity: LogIdentity, config: LogConfig): Log {
     return this.#open(identity, config, NEW)
@@ -87,18 +93,22 @@ export class LogOpener {
   #checkpointsFor({ topic, partition }: LogIdentity): LogCheckpoints {
     const persist = (log: Log, done: (error: DiskError | null) => void): void => {
       const { recoveryPoint, logStartOffset, directory } = log
-      this.#options
-        .saveCheckpoint({ topic, partition, recoveryPoint, logStartOffset, highWatermark: recoveryPoint })
-        .then(
-          () => done(null),
-          (error: Error) => done(new DiskError('EIO', directory, `checkpoint (${error.message})`)),
-        )
+      this.#options.saveCheckpoint({ topic, partition, recoveryPoint, logStartOffset }).then(
+        () => done(null),
+        (error: Error) => done(new DiskError('EIO', directory, `checkpoint (${error.message})`)),
+      )
     }
     return { persistRecoveryPoint: persist, persistLogStartOffset: persist }
   }
 }
 
-const NEW = { recoveryPoint: 0 as Offset, logStartOffset: null, cleanShutdown: false }
+const NEW = {
+  recoveryPoint: 0 as Offset,
+  logStartOffset: null,
+  cleanShutdown: false,
+  highWatermark: 0 as Offset,
+  owedEndOffset: null,
+}
 
 function folderName({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`

@@ -1,17 +1,16 @@
 /**
- * The partitions of one shard: opened, led, given up and closed as the metadata says. A log is open for as long as this
- * broker has a replica of the partition, so that a leadership that comes back, as after every fencing, costs no recovery.
+ * The partitions of one shard: opened, kept in their roles, and closed as the metadata says. A replica stays open for as long
+ * as this broker has it, so that a leadership that comes back, as after every fencing, costs no recovery.
  *
- * Owns: the shard's logs and the topic table's entries. Must not know: requests, other shards' partitions (beyond who
- * has them).
- * Invariant: a partition is in the table exactly while this broker leads it, and its log is open then. A log that can't
- * be opened leaves its partition unavailable and all others alone.
+ * Owns: the shard's partitions and the topic table's entries. Must not know: requests, other shards' partitions (beyond
+ * who has them), what a role means.
+ * Invariant: a log that can't be opened leaves its partition unavailable and all others alone.
  */
 import type { Env, Uuid } from '@millrace/base'
 import { brokerConfigSources, MetadataImage, resolveTopicConfig } from '@millrace/metadata'
 import type { MetadataDelta, PartitionImage, TopicDelta } from '@millrace/metadata'
 import { ErrorCode } from '@millrace/protocol'
-import { Log } from '@millrace/storage'
+import type { Log } from '@millrace/storage'
 import type { ShardConfig } from '../config.ts'
 import { Partition } from '../partition/partition.ts'
 import type { PartitionSurroundings } from '../partition/partition.ts'
@@ -35,8 +34,6 @@ export class PartitionHost {
   readonly #topics: TopicTable
   /** Shards of this broker's partitions, by topic and index. */
   readonly #placements = new Map<Uuid, number[]>()
-  /** This shard's replicas, by topic and index: their logs, or why they could not be opened. */
-  readonly #replicas = new Map<Uuid, (Log | Unavailable | undefined)[]>()
   /** Folders that are losing their names, by name: a new topic of that name waits for it. */
   readonly #removals = new Map<string, Promise<void>>()
   #image: MetadataImage
@@ -47,15 +44,15 @@ export class PartitionHost {
     this.#image = MetadataImage.empty('')
   }
 
-  /** Every partition that is led here. */
+  /** Every partition that has a replica here. */
   *partitions(): Generator<Partition> {
     for (const { slots } of this.#topics.values()) {
       for (const slot of slots) if (slot instanceof Partition) yield slot
     }
   }
 
-  /** Opens everything that the image gives to this shard. What is there becomes durable before it is served. */
-  async openAll(image: MetadataImage, placements: readonly Placement[]): Promise<void> {
+  /** Opens everything that the image gives to this shard. @param isRestart it was open in this process before */
+  async openAll(image: MetadataImage, placements: readonly Placement[], isRestart: boolean): Promise<void> {
     this.#image = image
     this.#place(placements)
     const openings: Promise<void>[] = []
@@ -65,7 +62,7 @@ export class PartitionHost {
       for (const [index, partition] of topic.partitions.entries()) {
         entry.slots[index] = this.#slotElsewhere(entry, index, partition)
         if (this.#isOwn(entry, index, partition))
-          openings.push(this.#recover(entry, index, partition, settings))
+          openings.push(this.#recover(entry, index, { image: partition, settings, resumesEpochs: isRestart }))
       }
     }
     await Promise.all(openings)
@@ -76,10 +73,12 @@ export class PartitionHost {
    * @param image what `delta` leads to
    */
   async apply(delta: MetadataDelta, image: MetadataImage, placements: readonly Placement[]): Promise<void> {
+    const brokerEpoch = this.#brokerEpochIn(this.#image)
     this.#image = image
     this.#place(placements)
     const openings: Promise<void>[] = []
     for (const id of delta.topics.deleted.keys()) this.#deleteTopic(id)
+    if (this.#brokerEpochIn(image) !== brokerEpoch) this.#reopenAll()
     for (const topic of delta.topics.changed.values()) openings.push(...this.#changeTopic(topic))
     const everyTopic = delta.configs.changedBrokers.size > 0
     for (const entry of this.#topics.values()) {
@@ -89,77 +88,61 @@ export class PartitionHost {
   }
 
   checkpoints(): PartitionCheckpoint[] {
-    return [...this.#openLogs()].map(([{ name, slots }, partition, log]) => {
-      const { recoveryPoint, logStartOffset } = log
-      const slot = slots[partition]
-      const highWatermark = slot instanceof Partition ? slot.highWatermark : recoveryPoint
-      return { topic: name, partition, recoveryPoint, logStartOffset, highWatermark }
-    })
+    return [...this.partitions()].map(checkpointOf)
   }
 
   /** Flushes and closes every log. */
   async closeAll(): Promise<ShardStopped> {
-    for (const partition of this.partitions()) partition.close(ErrorCode.NOT_LEADER_OR_FOLLOWER)
-    const outcomes = await Promise.all([...this.#openLogs()].map(([, , log]) => closed(log)))
+    const partitions = [...this.partitions()]
+    for (const partition of partitions) partition.close(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    const outcomes = await Promise.all(partitions.map(({ log }) => closed(log)))
     return { clean: outcomes.every((clean) => clean), checkpoints: this.checkpoints() }
   }
 
-  *#openLogs(): Generator<[TopicEntry, number, Log]> {
-    for (const entry of this.#topics.values()) {
-      for (const [index, replica] of this.#replicasOf(entry).entries())
-        if (replica instanceof Log) yield [entry, index, replica]
+  /** This broker has another place in the cluster than before: what it says to others has to carry its new epoch. */
+  #reopenAll(): void {
+    for (const partition of this.partitions()) {
+      partition.writeStaged()
+      partition.replica.reopen()
     }
   }
 
-  async #recover(
-    entry: TopicEntry,
-    index: number,
-    image: PartitionImage,
-    settings: TopicSettings,
-  ): Promise<void> {
+  #brokerEpochIn(image: MetadataImage): number {
+    return image.brokers.get(this.#options.config.nodeId)?.epoch ?? -1
+  }
+
+  async #recover(entry: TopicEntry, index: number, opening: Opening): Promise<void> {
     try {
-      const log = await this.#options.logs.recover(identityOf(entry, index), settings.logConfig)
-      // Consumers must find what they found before the crash, so it has to be below the high watermark again.
-      if (log.recoveryPoint < log.logEndOffset) await flushed(log)
-      this.#replicasOf(entry)[index] = log
+      const log = await this.#options.logs.recover(identityOf(entry, index), opening.settings.logConfig)
+      entry.slots[index] = this.#newPartition(entry, index, log, opening)
     } catch (error) {
-      this.#replicasOf(entry)[index] = this.#unopened(entry, index, error)
+      entry.slots[index] = this.#unopened(entry, index, error)
     }
-    entry.slots[index] = this.#ownSlot(entry, index, image, settings)
   }
 
-  #create(entry: TopicEntry, index: number, settings: TopicSettings): void {
+  #create(entry: TopicEntry, index: number, image: PartitionImage, settings: TopicSettings): void {
     try {
       const log = this.#options.logs.create(identityOf(entry, index), settings.logConfig)
-      this.#replicasOf(entry)[index] = log
+      entry.slots[index] = this.#newPartition(entry, index, log, { image, settings, resumesEpochs: false })
     } catch (error) {
-      this.#replicasOf(entry)[index] = this.#unopened(entry, index, error)
+      entry.slots[index] = this.#unopened(entry, index, error)
     }
-  }
-
-  /** @param index of a partition whose replica is there, open or not */
-  #ownSlot(entry: TopicEntry, index: number, image: PartitionImage, settings: TopicSettings): Slot {
-    const replica = this.#replicasOf(entry)[index]!
-    if (!(replica instanceof Log)) return replica
-    if (image.leader !== this.#options.config.nodeId) return NOT_HERE
-    return this.#newPartition(entry, index, replica, image, settings)
   }
 
   #newPartition(
-    { name, id }: TopicEntry,
+    entry: TopicEntry,
     index: number,
     log: Log,
-    image: PartitionImage,
-    settings: TopicSettings,
+    { image, settings, resumesEpochs }: Opening,
   ): Partition {
-    const isSound = log.failure === null && log.corruption === null
-    // Also without records of its own the epoch must be known to have begun here.
-    if (isSound) log.assignEpochStart(image.leaderEpoch)
-    log.updateConfig(settings.logConfig)
-    const { surroundings } = this.#options
-    const partition = new Partition({ topic: name, topicId: id, index, log, image, settings, surroundings })
-    // What an earlier leadership left unflushed waits for nobody's next write to become readable.
-    if (isSound && log.recoveryPoint < log.logEndOffset) partition.flush()
+    const { surroundings, logs } = this.#options
+    const checkpoint = logs.checkpointOf(identityOf(entry, index))
+    const { name: topic, id: topicId } = entry
+    const state = { image, settings, checkpoint, resumesEpochs }
+    const partition = new Partition({ topic, topicId, index, log, ...state, surroundings })
+    // Whatever its first steps lead to has to find it.
+    entry.slots[index] = partition
+    partition.start()
     return partition
   }
 
@@ -173,20 +156,19 @@ export class PartitionHost {
     this.#placements.delete(id)
     if (entry === undefined) return
     this.#topics.remove(entry)
-    for (const slot of entry.slots)
-      if (slot instanceof Partition) slot.close(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-    for (const [index, replica] of this.#replicasOf(entry).entries())
-      if (replica instanceof Log) this.#deleteLog(entry, index, replica)
-    this.#replicas.delete(id)
+    for (const slot of entry.slots) {
+      if (slot instanceof Partition) this.#remove(slot, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    }
   }
 
-  #deleteLog(entry: TopicEntry, index: number, log: Log): void {
-    const folder = `${entry.name}-${index}`
-    const removal = this.#removeFolder(entry, index, log).finally(() => this.#removals.delete(folder))
+  #remove(partition: Partition, errorCode: number): void {
+    partition.close(errorCode)
+    const folder = `${partition.topic}-${partition.index}`
+    const removal = this.#removeFolder(partition).finally(() => this.#removals.delete(folder))
     this.#removals.set(folder, removal)
   }
 
-  async #removeFolder({ name: topic }: TopicEntry, partition: number, log: Log): Promise<void> {
+  async #removeFolder({ topic, index: partition, log }: Partition): Promise<void> {
     const { folders, env } = this.#options
     try {
       await folders.forgetPartition({ topic, partition })
@@ -199,29 +181,18 @@ export class PartitionHost {
   /** @returns what has to be waited for */
   #changeTopic(topic: TopicDelta): Promise<void>[] {
     const entry = this.#entryOf(topic)
-    const settings = this.#settingsOf(topic.name)
+    let settings: TopicSettings | null = null
     const openings: Promise<void>[] = []
     for (const [index, partition] of topic.partitions) {
       const slot = entry.slots[index]
-      const isOwn = this.#isOwn(entry, index, partition)
-      const isLeader = isOwn && partition.leader === this.#options.config.nodeId
-      if (slot instanceof Partition && isLeader) {
-        slot.update(partition, settings)
-        continue
-      }
-      if (slot instanceof Partition) this.#resign(slot)
       const removal = this.#removals.get(`${entry.name}-${index}`)
-      if (!isOwn) this.#giveUp(entry, index, partition)
-      else if (this.#replicasOf(entry)[index] === undefined && removal !== undefined)
-        openings.push(this.#createAfter(removal, entry, index))
-      else this.#takeOwn(entry, index, partition, settings)
+      if (!this.#isOwn(entry, index, partition)) this.#giveUp(entry, index, partition)
+      else if (slot instanceof Partition) slot.update(partition)
+      else if (isBroken(slot)) continue
+      else if (removal !== undefined) openings.push(this.#createAfter(removal, entry, index))
+      else this.#create(entry, index, partition, (settings ??= this.#settingsOf(topic.name)))
     }
     return openings
-  }
-
-  #takeOwn(entry: TopicEntry, index: number, image: PartitionImage, settings: TopicSettings): void {
-    if (this.#replicasOf(entry)[index] === undefined) this.#create(entry, index, settings)
-    entry.slots[index] = this.#ownSlot(entry, index, image, settings)
   }
 
   async #createAfter(removal: Promise<void>, entry: TopicEntry, index: number): Promise<void> {
@@ -230,41 +201,19 @@ export class PartitionHost {
     // Meanwhile this topic, too, may have been deleted, or its partition given to somebody else.
     const partition = this.#image.topics.byId(entry.id)?.partitions[index]
     if (partition !== undefined && this.#isOwn(entry, index, partition) && entry.slots[index] === NOT_HERE)
-      this.#takeOwn(entry, index, partition, this.#settingsOf(entry.name))
-  }
-
-  /** Somebody else leads it, or nobody. */
-  #resign(partition: Partition): void {
-    const { topic, index, log } = partition
-    partition.close(ErrorCode.NOT_LEADER_OR_FOLLOWER)
-    if (log.failure !== null) return
-    // Nobody's timer flushes it from now on.
-    log.flush((error) => {
-      if (error !== null && error.code !== 'ECANCELED')
-        this.#options.env.log.error({ topic, partition: index, error }, 'flush failed')
-    })
+      this.#create(entry, index, partition, this.#settingsOf(entry.name))
   }
 
   /** This broker, or this shard, has no replica of it, or has none any more. */
   #giveUp(entry: TopicEntry, index: number, image: PartitionImage): void {
-    const replicas = this.#replicasOf(entry)
-    const log = replicas[index]
-    if (log instanceof Log) void closed(log)
-    replicas[index] = undefined
+    const slot = entry.slots[index]
+    if (slot instanceof Partition) this.#remove(slot, ErrorCode.NOT_LEADER_OR_FOLLOWER)
     entry.slots[index] = this.#slotElsewhere(entry, index, image)
   }
 
   #reconfigure(entry: TopicEntry): void {
     const settings = this.#settingsOf(entry.name)
     for (const slot of entry.slots) if (slot instanceof Partition) slot.reconfigure(settings)
-  }
-
-  #replicasOf({ id }: TopicEntry): (Log | Unavailable | undefined)[] {
-    const existing = this.#replicas.get(id)
-    if (existing !== undefined) return existing
-    const replicas: (Log | Unavailable | undefined)[] = []
-    this.#replicas.set(id, replicas)
-    return replicas
   }
 
   #entryOf({ name, id }: { readonly name: string; readonly id: Uuid }): TopicEntry {
@@ -303,6 +252,13 @@ export class PartitionHost {
   }
 }
 
+/** How a partition is to begin. */
+interface Opening {
+  readonly image: PartitionImage
+  readonly settings: TopicSettings
+  readonly resumesEpochs: boolean
+}
+
 const NOT_HERE: Slot = { errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER }
 
 function identityOf({ name, id }: TopicEntry, partition: number): LogIdentity {
@@ -315,8 +271,15 @@ function sparse(index: number, shard: number): number[] {
   return shards
 }
 
-function flushed(log: Log): Promise<void> {
-  return new Promise((resolve, reject) => log.flush((error) => (error === null ? resolve() : reject(error))))
+/** Its log could not be opened, and will not be before the next start. */
+function isBroken(slot: Slot | undefined): boolean {
+  return slot !== undefined && 'errorCode' in slot && slot.errorCode === ErrorCode.KAFKA_STORAGE_ERROR
+}
+
+function checkpointOf({ topic, index: partition, log, replica }: Partition): PartitionCheckpoint {
+  const { recoveryPoint, logStartOffset } = log
+  const { highWatermark, owedEndOffset } = replica
+  return { topic, partition, recoveryPoint, logStartOffset, highWatermark, owedEndOffset }
 }
 
 function closed(log: Log): Promise<boolean> {

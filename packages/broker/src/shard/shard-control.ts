@@ -24,13 +24,18 @@ export interface StartingPoint extends TopicPartition {
   readonly logStartOffset: Offset | null
   /** It was closed properly: nothing has to be scanned. */
   readonly cleanShutdown: boolean
+  readonly highWatermark: Offset
+  /** Up to where it lacks committed records, after damage; null: it lacks none. */
+  readonly owedEndOffset: Offset | null
 }
 
 /** What the data folder's checkpoint files are to say about a partition. */
 export interface PartitionCheckpoint extends TopicPartition {
   readonly recoveryPoint: Offset
   readonly logStartOffset: Offset
-  readonly highWatermark: Offset
+  /** Left out where whoever reports does not know them: what is written down stays. */
+  readonly highWatermark?: Offset
+  readonly owedEndOffset?: Offset | null
 }
 
 export interface ShardUpdate {
@@ -48,6 +53,8 @@ export interface ShardStart {
   readonly metadata: ShardUpdate
   /** Of partitions that have a folder already. */
   readonly startingPoints: readonly StartingPoint[]
+  /** The shard ran in this process before: nothing that it wrote is lost. */
+  readonly isRestart: boolean
 }
 
 export interface ShardListen {
@@ -94,6 +101,8 @@ export interface ShardControl {
 /** What a shard asks of its supervisor. */
 export interface SupervisorCalls {
   controllerRequest<N extends ForwardedApi>(call: ControllerCall<N>): Promise<ResponseInputOf<N>>
+  /** Asks the active controller once; rejects when no answer comes. */
+  alterPartition(request: RequestOf<'AlterPartition'>): Promise<ResponseInputOf<'AlterPartition'>>
   /** Answered by this broker, whose keys and settings are no shard's business. */
   describeConfigs(request: RequestOf<'DescribeConfigs'>): Promise<ResponseInputOf<'DescribeConfigs'>>
   /** Makes these offsets durable now. */

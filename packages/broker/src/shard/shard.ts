@@ -11,7 +11,7 @@ import { BufferPool } from '@millrace/base'
 import type { Endpoint, Env } from '@millrace/base'
 import { Server } from '@millrace/net'
 import type { Dispatch, RequestContext } from '@millrace/net'
-import { MetadataDelta } from '@millrace/metadata'
+import { isAvailable, MetadataDelta } from '@millrace/metadata'
 import { isServedOn, NO_RESPONSE } from '@millrace/protocol'
 import type { DecodedRequest, Handlers } from '@millrace/protocol'
 import type { ShardConfig } from '../config.ts'
@@ -23,6 +23,11 @@ import { localHandlers } from '../handlers/index.ts'
 import { TopicCreation } from '../handlers/topic-creation.ts'
 import { BatchValidator } from '../partition/batch-validator.ts'
 import { StagedWrites } from '../partition/staged-writes.ts'
+import { AlterPartitionQueue } from '../replica/alter-partition-queue.ts'
+import { ReplicaFetcher } from '../replica/fetcher/replica-fetcher.ts'
+import { ReplicaClock } from '../replica/replica-clock.ts'
+import type { ReplicaDriver, ReplicaSurroundings } from '../replica/replica-driver.ts'
+import { ReplicaServing } from '../replica/serving/replica-serving.ts'
 import type { Port } from '../thread/port.ts'
 import { TopicTable } from '../topics/topic-table.ts'
 import { ClusterView } from './cluster-view.ts'
@@ -51,6 +56,9 @@ export class Shard implements ShardControl {
   readonly #deadlines: Deadlines
   readonly #stagedWrites: StagedWrites
   readonly #partitions: PartitionHost
+  readonly #replicaClock: ReplicaClock
+  readonly #fetcher: ReplicaFetcher
+  readonly #proposals: AlterPartitionQueue
   readonly #peers: ShardPeers
   readonly #handlers: Handlers<RequestContext>
   readonly #server: Server
@@ -67,17 +75,37 @@ export class Shard implements ShardControl {
     this.#cluster = new ClusterView(config)
     this.#deadlines = new Deadlines(env.clock, env.timers)
     this.#stagedWrites = new StagedWrites(env.timers)
+    this.#replicaClock = new ReplicaClock(env.timers)
+    this.#fetcher = new ReplicaFetcher({ env, nodeId: config.nodeId, pool })
+    this.#proposals = new AlterPartitionQueue({
+      nodeId: config.nodeId,
+      timers: env.timers,
+      log: env.log,
+      brokerEpoch: () => this.#brokerEpoch,
+      ask: (request) => supervisor.alterPartition(request),
+    })
     this.#partitions = this.#partitionHost(topics, supervisor)
+    const isDraining = (): boolean => this.#draining
+    const deadlines = this.#deadlines
     const local = localHandlers({
       topics,
       pool,
       controller,
       config,
       cluster: this.#cluster,
-      deadlines: this.#deadlines,
+      deadlines,
       fetchResponseBytesMax: config.fetchResponseBytesMax,
+      replicaServing: new ReplicaServing({
+        topics,
+        pool,
+        deadlines,
+        isDraining,
+        timers: env.timers,
+        cluster: this.#cluster,
+        responseBytesMax: config.fetchResponseBytesMax,
+      }),
       topicCreation: new TopicCreation(controller, this.#deadlines, config.autoCreateWaitMs),
-      isDraining: () => this.#draining,
+      isDraining,
       describeConfigs: (request) => supervisor.describeConfigs(request),
     })
     this.#peers = new ShardPeers(env.timers, local, () => this.#stagedWrites.writeSoon())
@@ -97,7 +125,8 @@ export class Shard implements ShardControl {
       .replayAll(records)
       .apply(position)
       .with({ controllerId })
-    await this.#partitions.openAll(this.#cluster.image, placements)
+    this.#fetcher.onImage(this.#cluster.image)
+    await this.#partitions.openAll(this.#cluster.image, placements, this.#start.isRestart)
   }
 
   /** Answers one request, whichever wire it came by; `writeStaged` has to follow before its memory is used again. */
@@ -134,6 +163,7 @@ export class Shard implements ShardControl {
     const delta = new MetadataDelta(this.#cluster.image).replayAll(records)
     const image = delta.apply(position).with({ controllerId })
     this.#cluster.image = image
+    this.#fetcher.onImage(image)
     await this.#partitions.apply(delta, image, placements)
   }
 
@@ -158,14 +188,46 @@ export class Shard implements ShardControl {
 
   async close(): Promise<ShardStopped> {
     this.#peers.close()
+    this.#fetcher.close()
+    this.#proposals.close()
     this.writeStaged()
     const stopped = await this.#partitions.closeAll()
+    this.#replicaClock.close()
     this.#deadlines.close()
     return stopped
   }
 
   #listen(name: string, endpoint: Endpoint, reusePort: boolean): Promise<Endpoint> {
     return this.#server.listen({ ...endpoint, name, reusePort })
+  }
+
+  /** Of this broker, in the metadata that this shard has applied. */
+  get #brokerEpoch(): number {
+    return this.#cluster.image.brokers.get(this.#config.nodeId)?.epoch ?? -1
+  }
+
+  #replicaSurroundings(supervisor: SupervisorCalls): ReplicaSurroundings {
+    const { clock, log } = this.#env
+    const { nodeId, replicaLagTimeMaxMs } = this.#config
+    return {
+      nodeId,
+      clock,
+      replicaLagTimeMaxMs,
+      journal: log,
+      deadlines: this.#deadlines,
+      fetches: this.#fetcher,
+      proposals: this.#proposals,
+      ticks: this.#replicaClock,
+      brokerEpoch: () => this.#brokerEpoch,
+      brokers: {
+        brokerEpoch: (id) => this.#cluster.image.brokers.get(id)?.epoch ?? null,
+        eligibleEpoch: (id) => {
+          const broker = this.#cluster.image.brokers.get(id)
+          return broker !== undefined && isAvailable(broker) ? broker.epoch : null
+        },
+      },
+      saveCheckpoint: (replica) => supervisor.saveCheckpoint(checkpointOf(replica)),
+    }
   }
 
   #partitionHost(topics: TopicTable, supervisor: SupervisorCalls): PartitionHost {
@@ -185,13 +247,25 @@ export class Shard implements ShardControl {
       }),
       surroundings: {
         clock: env.clock,
-        deadlines: this.#deadlines,
         stagedWrites: this.#stagedWrites,
         validator: new BatchValidator(env.jobs, config.inlineValidationBytesMax),
         journal: env.log,
+        replicas: this.#replicaSurroundings(supervisor),
       },
     })
   }
+}
+
+/** As a replica's checkpoint has it. */
+function checkpointOf({
+  topic,
+  index: partition,
+  log,
+  highWatermark,
+  owedEndOffset,
+}: ReplicaDriver): PartitionCheckpoint {
+  const { recoveryPoint, logStartOffset } = log
+  return { topic, partition, recoveryPoint, logStartOffset, highWatermark, owedEndOffset }
 }
 
 function controllerThrough(supervisor: SupervisorCalls): ControllerChannel<ForwardedApi> {

@@ -8,7 +8,10 @@ import type { Log } from '@millrace/base'
 import type { LogDirectory, TopicPartition } from '@millrace/storage'
 import type { PartitionCheckpoint, SupervisorCalls } from '../shard/shard-control.ts'
 
-export class CheckpointWriter implements Omit<SupervisorCalls, 'controllerRequest' | 'describeConfigs'> {
+export class CheckpointWriter implements Omit<
+  SupervisorCalls,
+  'controllerRequest' | 'alterPartition' | 'describeConfigs'
+> {
   readonly #directory: LogDirectory
   readonly #log: Log
   readonly #written = new Map<string, PartitionCheckpoint>()
@@ -20,9 +23,12 @@ export class CheckpointWriter implements Omit<SupervisorCalls, 'controllerReques
 
   /** Remembers offsets that shards report. @returns whether any is new */
   note(checkpoints: readonly PartitionCheckpoint[]): boolean {
-    const news = checkpoints.filter((checkpoint) => !equal(checkpoint, this.#written.get(keyOf(checkpoint))))
+    const news = checkpoints.filter(
+      (checkpoint) => !isKnown(checkpoint, this.#written.get(keyOf(checkpoint))),
+    )
     for (const checkpoint of news) {
-      this.#written.set(keyOf(checkpoint), checkpoint)
+      const known = this.#written.get(keyOf(checkpoint))
+      this.#written.set(keyOf(checkpoint), { ...known, ...checkpoint })
       this.#directory.setOffsets(checkpoint, checkpoint)
     }
     return news.length > 0
@@ -71,11 +77,13 @@ function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`
 }
 
-function equal(a: PartitionCheckpoint, b: PartitionCheckpoint | undefined): boolean {
+function isKnown(news: PartitionCheckpoint, known: PartitionCheckpoint | undefined): boolean {
+  const { recoveryPoint, logStartOffset, highWatermark, owedEndOffset } = news
   return (
-    b !== undefined &&
-    a.recoveryPoint === b.recoveryPoint &&
-    a.logStartOffset === b.logStartOffset &&
-    a.highWatermark === b.highWatermark
+    known !== undefined &&
+    recoveryPoint === known.recoveryPoint &&
+    logStartOffset === known.logStartOffset &&
+    (highWatermark === undefined || highWatermark === known.highWatermark) &&
+    (owedEndOffset === undefined || owedEndOffset === known.owedEndOffset)
   )
 }

@@ -43,6 +43,8 @@ export interface SupervisorOptions extends BrokerConnections {
   readonly launcher: ShardLauncher
 }
 
+const ALTER_PARTITION_VERSION = 3
+
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #slots: readonly ShardSlot[]
@@ -84,6 +86,8 @@ export class Supervisor {
     this.#housekeeping = new Housekeeping(env, config, this.#slots, checkpoints)
     this.#calls = {
       controllerRequest: (call) => this.#controllerRequest(call),
+      alterPartition: (request) =>
+        this.#controller.askOnce('AlterPartition', request, ALTER_PARTITION_VERSION),
       describeConfigs: (request) => this.#describeConfigs(request),
       saveCheckpoint: (checkpoint) => checkpoints.saveCheckpoint(checkpoint),
       forgetPartition: (partition) => checkpoints.forgetPartition(partition),
@@ -147,7 +151,7 @@ export class Supervisor {
     await setStraysAside(env, directory, this.#image)
     this.#map.update(this.#image)
     const points = this.#startingPoints()
-    for (const slot of this.#slots) this.#launch(slot, points)
+    for (const slot of this.#slots) this.#launch(slot, points, false)
     for (const slot of this.#slots) this.#connect(slot, slot.index)
     await Promise.all(this.#slots.map((slot) => required(slot.ask((shard) => shard.open()))))
     await this.#listen()
@@ -189,14 +193,14 @@ export class Supervisor {
     }
   }
 
-  #launch(slot: ShardSlot, startingPoints: readonly StartingPoint[]): void {
+  #launch(slot: ShardSlot, startingPoints: readonly StartingPoint[], isRestart: boolean): void {
     const { launcher, env } = this.#options
     const config = this.#shardConfig
     const { position, controllerId } = this.#image
     const placements = this.#map.all()
     const records = [...imageRecords(this.#image)]
     const metadata = { records, position, controllerId, placements }
-    const start: ShardStart = { config, shard: slot.index, metadata, startingPoints }
+    const start: ShardStart = { config, shard: slot.index, metadata, startingPoints, isRestart }
     slot.startedAtMs = env.clock.monoMs()
     const shard = launcher.launch(start, this.#calls, (reason) => {
       if (slot.shard === shard) this.#onDeath(slot, reason)
@@ -317,7 +321,7 @@ export class Supervisor {
     const { env } = this.#options
     // Whatever the folder's clean mark said, this shard's logs were written to since.
     const points = this.#startingPoints().map((point) => ({ ...point, cleanShutdown: false }))
-    this.#launch(slot, points)
+    this.#launch(slot, points, true)
     const shard = slot.shard!
     this.#connect(slot, this.#slots.length)
     try {
@@ -336,7 +340,9 @@ export class Supervisor {
       const { name: topic } = this.#image.topics.byId(topicId)!
       const input = directory.recoveryInput({ topic, partition }, DEFAULT_LOG_CONFIG)
       const { recoveryPoint, logStartOffset, cleanShutdown } = input
-      return { topic, partition, recoveryPoint, logStartOffset, cleanShutdown }
+      const highWatermark = directory.highWatermark(topic, partition)
+      const owedEndOffset = directory.owedEndOffset(topic, partition)
+      return { topic, partition, recoveryPoint, logStartOffset, cleanShutdown, highWatermark, owedEndOffset }
     })
   }
 }

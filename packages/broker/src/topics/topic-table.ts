@@ -1,6 +1,6 @@
 /**
- * Which partitions exist, as one shard sees them: led here, led by another shard of this broker, led by another
- * broker, or not to be had. The table through which every request finds its partitions.
+ * Which partitions exist, as one shard sees them: with a replica here, led by another shard of this broker, led by
+ * another broker, or not to be had. The table through which every request finds its partitions.
  */
 import { ZERO_UUID } from '@millrace/base'
 import type { Uuid } from '@millrace/base'
@@ -51,7 +51,7 @@ export class TopicTable {
     return id === ZERO_UUID ? this.#byName.get(name) : this.#byId.get(id)
   }
 
-  /** @returns the shard of this broker that leads a partition; −1: none */
+  /** @returns the shard of this broker that has a partition, as its leader if it is another one; −1: none */
   shardOf(topic: TopicEntry | undefined, index: number): number {
     const slot = topic?.slots[index]
     if (slot instanceof Partition) return this.#ownShard
@@ -77,7 +77,7 @@ export class TopicTable {
 /** @returns the partition when this shard leads it, else the protocol error code that says why not */
 export function ledPartition(topic: TopicEntry | undefined, index: number): Partition | number {
   const slot = topic?.slots[index]
-  if (slot instanceof Partition) return slot
+  if (slot instanceof Partition) return slot.isLed ? slot : ErrorCode.NOT_LEADER_OR_FOLLOWER
   if (slot === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
   // On another shard: it moved between the request's split and its arrival here.
   return 'errorCode' in slot ? slot.errorCode : ErrorCode.NOT_LEADER_OR_FOLLOWER

@@ -136,6 +136,7 @@ describe('a fetch over several shards', () => {
           partitionMaxBytes: 1000,
           replicaDirectoryId: ZERO_UUID,
           highWatermark: -1 as Offset,
+          fetchId: -1,
         })),
       },
     ],

@@ -15,6 +15,7 @@ import { StagedWrites } from '../../src/partition/staged-writes.ts'
 import { topicSettings } from '../../src/topics/topic-settings.ts'
 import type { TopicSettings } from '../../src/topics/topic-settings.ts'
 import { NODE } from '../support/local-metadata.ts'
+import { replicaSurroundings } from '../support/replica-surroundings.ts'
 import { VirtualTime } from '../support/virtual-time.ts'
 import { valuesOf } from '../support/batches.ts'
 
@@ -63,15 +64,18 @@ export class PartitionRig {
       index: 0,
       image,
       settings,
+      checkpoint: { highWatermark: offset(0), owedEndOffset: null },
+      resumesEpochs: false,
       log: this.#openLog(settings),
       surroundings: {
         clock: this.time,
         stagedWrites: this.stagedWrites,
-        deadlines: this.deadlines,
         validator: new BatchValidator({ run }, INLINE_BYTES_MAX),
         journal: silentLog,
+        replicas: replicaSurroundings(this.time, this.deadlines),
       },
     })
+    this.partition.start()
   }
 
   append(batch: Buffer, acks: RequiredAcks = -1): Append {

@@ -29,7 +29,8 @@ describe('a leadership that is lost and comes back', () => {
     }
     // Begun, although nothing was written in it yet.
     expect(await endOf(2)).toMatchObject({ errorCode: 0, leaderEpoch: 2, endOffset: 2 })
-    expect(await fixture.produce('t', 0, batchOf(['c']))).toMatchObject({ errorCode: 0, baseOffset: 2 })
+    const produced = await fixture.produce('t', 0, batchOf(['c']), { acks: -1 })
+    expect(produced).toMatchObject({ errorCode: 0, baseOffset: 2 })
     expect(values((await fixture.fetch('t', 0, 0)).records)).toEqual(['a', 'b', 'c'])
     expect(await endOf(0)).toMatchObject({ errorCode: 0, leaderEpoch: 0, endOffset: 2 })
   })
@@ -86,7 +87,8 @@ describe('a broker that starts fenced', () => {
     const opened = broker.faulty.reads
     broker.metadata.unfence(NODE)
     expect(broker.faulty.reads).toBe(opened)
-    expect(values((await second.fetch('t', 0, 0)).records)).toEqual(['a'])
+    const fetched = await second.fetch('t', 0, 0, { maxWaitMs: 1000 })
+    expect(values(fetched.records)).toEqual(['a'])
     await second.stop()
     broker.remove()
   })
@@ -105,7 +107,7 @@ describe('a broker that starts fenced', () => {
   })
 })
 
-it('closes the log of a replica that went to another broker, and leaves its folder', async () => {
+it('removes the folder of a replica that went to another broker', async () => {
   await using fixture = await ShardFixture.open({ topics: { t: 1 } })
   const { metadata, directory } = fixture.broker
   const OTHER = nodeId(2)
@@ -123,5 +125,7 @@ it('closes the log of a replica that went to another broker, and leaves its fold
   ])
   expect((await fixture.produce('t', 0, batchOf(['b']))).errorCode).toBe(ErrorCode.NOT_LEADER_OR_FOLLOWER)
   expect(await fixture.shard.checkpoints()).toEqual([])
-  expect(readdirSync(directory)).toEqual(['t-0'])
+  await new Promise(setImmediate)
+  expect(fixture.removedFolders).toHaveLength(1)
+  expect(readdirSync(directory)).toEqual([expect.stringMatching(/^t-0\..*-delete$/)])
 })

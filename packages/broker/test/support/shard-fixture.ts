@@ -125,6 +125,7 @@ export class ShardFixture implements AsyncDisposable {
       shard: options.shard ?? 0,
       metadata: { records, position, controllerId, placements },
       startingPoints: this.broker.startingPoints,
+      isRestart: false,
     }
     this.shard = new Shard(env, start, this.#supervisor())
     this.#unsubscribe = metadata.subscribe(({ records: committed, image }) => {
@@ -244,6 +245,7 @@ export class ShardFixture implements AsyncDisposable {
       controllerRequest: ({ api, request }) => metadata.request(api, request),
       describeConfigs: async (request) =>
         describeConfigs(request, metadata.image, { id: NODE, keys: brokerKeys, staticEntries }),
+      alterPartition: () => Promise.reject(new Error('no partition of this fixture has followers')),
       saveCheckpoint: async () => {},
       forgetPartition: async () => {},
       folderRemoved: async ({ path }) => void this.removedFolders.push(path),

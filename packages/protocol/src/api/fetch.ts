@@ -64,6 +64,8 @@ export const fetch = defineApi({
               tag: 1,
               ignorable: true,
             }),
+            /** Of a follower's fetch; −1: the answer need not name it. Not part of Kafka's schema. */
+            fetchId: int64({ versions: '17+', tag: 10_000, default: -1, ignorable: true }),
           }),
         ),
       }),
@@ -125,6 +127,10 @@ export const fetch = defineApi({
             }),
             preferredReadReplica: nodeId({ versions: '11+', default: NO_NODE, ignorable: true }),
             records: records({ nullable: '0+' }),
+            /** Which fetch of a follower this answers; −1: a consumer's. Not part of Kafka's schema. */
+            fetchId: int64({ versions: '17+', tag: 10_000, default: -1, ignorable: true }),
+            /** Where the shard listens that has the partition, when another was asked; 0: nowhere. Not part of Kafka's schema. */
+            shardPort: int32({ versions: '17+', tag: 10_001, default: 0, ignorable: true }),
           }),
         ),
       }),

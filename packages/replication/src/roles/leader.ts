@@ -66,6 +66,20 @@ export class Leader {
     return this.#followers
   }
 
+  /**
+   * Time alone may change something: a proposal that failed is due again, a follower falls behind, or one that waits at the
+   * log's end becomes eligible.
+   */
+  get wantsTick(): boolean {
+    const { log, config, nowMs } = this.#replica
+    if (this.isr.hasOpenExpansion || this.#proposesAgainAtMs > nowMs) return true
+    return this.#followers.some((follower) => {
+      const isMember = this.isr.isMaximal(follower.id)
+      if (follower.endOffset >= log.logEndOffset) return !isMember && follower.waiting !== null
+      return isMember || follower.keepsUp(log.logEndOffset, nowMs, config.replicaLagTimeMaxMs)
+    })
+  }
+
   get #hasEnoughReplicas(): boolean {
     return this.isr.confirmed.length >= leastIsrSize(this.#replica.config, this.#partition)
   }
@@ -371,7 +385,9 @@ export class Leader {
         startOffset: log.logEndOffset,
       })
     }
-    this.#replica.flush()
+    // In an empty log there is no earlier epoch that a crash could leave in its place.
+    if (log.logEndOffset > 0) this.#replica.flush()
+    else this.#isEpochStartFlushed = true
     this.#maybePropose()
   }
 

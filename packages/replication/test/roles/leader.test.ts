@@ -22,14 +22,14 @@ describe('a leader’s epoch', () => {
   it.each(['commit', 'os'] as const)(
     'acknowledges nothing before its start is on disk (%s)',
     (flushPolicy) => {
-      const single = new SingleReplica(log(0, []), { flushPolicy })
+      const single = new SingleReplica(log(1, [[0, 0]]), { flushPolicy })
       single.metadata({ isr: [1], replicas: [1] })
       const before = single.replica.generation - 1
-      single.append(1)
-      single.flushed(before, toOffset(1))
+      single.append(2)
+      single.flushed(before, toOffset(2))
       expect(single.all('release')).toEqual([])
       single.flushed()
-      expect(single.the('release').waits).toEqual([{ endOffset: 1 }])
+      expect(single.the('release').waits).toEqual([{ endOffset: 2 }])
     },
   )
 

@@ -30,6 +30,7 @@ export function brokerConfig(
     fetchResponseBytesMax: values['fetch.max.bytes'],
     inlineValidationBytesMax: values['codec.inline.max.bytes'],
     bufferPoolBytesMax: values['buffer.pool.max.bytes'],
+    replicaLagTimeMaxMs: values['replica.lag.time.max.ms'],
     checkpointIntervalMs: values['log.flush.offset.checkpoint.interval.ms'],
     retentionCheckIntervalMs: values['log.retention.check.interval.ms'],
     drainTimeoutMs: values['shutdown.drain.timeout.ms'],

@@ -131,6 +131,13 @@ export const topicCreationKeys = {
 }
 
 export const housekeepingKeys = {
+  'replica.lag.time.max.ms': longKey({
+    default: 10_000,
+    min: 1,
+    max: INT_MAX,
+    unit: 'ms',
+    text: 'A follower that has not been at the end of the log for so long leaves the ISR. One whose broker is gone leaves it as soon as that is fenced.',
+  }),
   'log.flush.offset.checkpoint.interval.ms': intKey({
     default: 60_000,
     min: 1,

@@ -174,6 +174,7 @@ export class ActiveController implements ControllerChannel {
       UnregisterBroker: (request) => this.#unregisterBroker(request),
       BrokerRegistration: (request) => this.#registerBroker(request),
       BrokerHeartbeat: (request) => this.#heartbeat(request),
+      AlterPartition: (request) => this.#alterPartition(request),
       DescribeQuorum: (request, context) =>
         answerOf<'DescribeQuorum'>(quorum.handlers.DescribeQuorum(request, here(context))),
       AddRaftVoter: (request, context) =>
@@ -236,6 +237,17 @@ export class ActiveController implements ControllerChannel {
     this.#watch.onHeartbeat(request, decidedOffset)
     if (records.length > 0 && response.isFenced === true) this.#applies.release(request.brokerId)
     return answer
+  }
+
+  /** Not waited for by anybody: the leader that asked reads the answer, and others the metadata log. */
+  #alterPartition(request: RequestOf<'AlterPartition'>): Answer<'AlterPartition'> {
+    if (!this.#mayDecide) return refuseAll.AlterPartition(request, NOT_ACTIVE)
+    return this.#commit(
+      'AlterPartition',
+      request,
+      controllerHandlers.AlterPartition(request, this.#context()),
+      null,
+    )
   }
 
   async #fence(broker: BrokerProcess): Promise<void> {

@@ -79,6 +79,7 @@ export class ControllerRole {
       UnregisterBroker: (request, context) => active.request('UnregisterBroker', request, context),
       BrokerRegistration: (request, context) => active.request('BrokerRegistration', request, context),
       BrokerHeartbeat: (request, context) => active.request('BrokerHeartbeat', request, context),
+      AlterPartition: (request, context) => active.request('AlterPartition', request, context),
       DescribeConfigs: (request) =>
         describeConfigs(request, quorum.image, {
           id: nodeId,

@@ -1,0 +1,152 @@
+/**
+ * Carries the fetches of this shard's followers to the shards that lead their partitions, and what these answer back,
+ * checked.
+ *
+ * Owns: a link per leading shard. Must not know: logs, roles.
+ * Invariant: a fetch is answered at most once, and never after it was cancelled or replaced.
+ */
+import { assert, NO_NODE } from '@millrace/base'
+import type { BufferPool, Endpoint, Env, NodeId } from '@millrace/base'
+import { MetadataImage } from '@millrace/metadata'
+import { ErrorCode } from '@millrace/protocol'
+import type { FetchAnswer, FetchError, FollowerFetch } from '@millrace/replication'
+import type { FetchingReplica, ReplicaFetches } from '../replica-fetch.ts'
+import { fetchedRecords } from './fetched-records.ts'
+import { LeaderLink, type PartitionResponse, type SentFetch } from './leader-link.ts'
+
+export interface ReplicaFetcherOptions {
+  readonly env: Pick<Env, 'net' | 'timers' | 'clock' | 'log'>
+  readonly nodeId: NodeId
+  readonly pool: BufferPool
+}
+
+/** Where a partition is to be fetched from. */
+interface Route {
+  readonly leaderId: NodeId
+  /** Of the leading shard, once another has named it; 0: the broker's own. */
+  readonly port: number
+}
+
+export class ReplicaFetcher implements ReplicaFetches {
+  readonly #options: ReplicaFetcherOptions
+  /** By leader and port. */
+  readonly #links = new Map<string, LeaderLink>()
+  readonly #routes = new Map<FetchingReplica, Route>()
+  #image = MetadataImage.empty('')
+
+  constructor(options: ReplicaFetcherOptions) {
+    this.#options = options
+  }
+
+  fetch(replica: FetchingReplica, leaderId: NodeId, fetch: FollowerFetch): void {
+    assert(leaderId !== NO_NODE, 'a fetch from nobody')
+    const known = this.#routes.get(replica)
+    const route = known?.leaderId === leaderId ? known : { leaderId, port: 0 }
+    if (known !== route) this.cancel(replica)
+    this.#send({ replica, fetch }, route)
+  }
+
+  cancel(replica: FetchingReplica): void {
+    const route = this.#routes.get(replica)
+    if (route === undefined) return
+    this.#routes.delete(replica)
+    this.#links.get(keyOf(route))?.remove(replica)
+  }
+
+  onImage(image: MetadataImage): void {
+    this.#image = image
+    for (const [key, link] of this.#links) {
+      if (link.isIdle) {
+        link.close()
+        this.#links.delete(key)
+      } else link.onImage()
+    }
+  }
+
+  close(): void {
+    for (const link of this.#links.values()) link.close()
+    this.#links.clear()
+    this.#routes.clear()
+  }
+
+  #send(sent: SentFetch, route: Route): void {
+    this.#routes.set(sent.replica, route)
+    this.#linkOf(route).add(sent)
+  }
+
+  #linkOf(route: Route): LeaderLink {
+    const existing = this.#links.get(keyOf(route))
+    if (existing !== undefined) return existing
+    const { leaderId, port } = route
+    const link = new LeaderLink({
+      ...this.#options,
+      leaderId,
+      endpoint: () => this.#endpointOf(leaderId, port),
+      onAnswer: (sent, response) => this.#onAnswer(sent, response),
+    })
+    this.#links.set(keyOf(route), link)
+    return link
+  }
+
+  #endpointOf(leaderId: NodeId, port: number): Endpoint | null {
+    const [endpoint] = this.#image.brokers.get(leaderId)?.endpoints ?? []
+    if (endpoint === undefined) return null
+    return { host: endpoint.host, port: port === 0 ? endpoint.port : port }
+  }
+
+  #onAnswer(sent: SentFetch, response: PartitionResponse | null): void {
+    const { replica, fetch } = sent
+    const route = this.#routes.get(replica)
+    if (response === null) {
+      // The leader may have come back with other shards.
+      this.#routes.delete(replica)
+      return replica.onFetchAnswer(fetch.fetchId, null)
+    }
+    if (response.shardPort !== 0 && route !== undefined && route.port !== response.shardPort) {
+      return this.#send(sent, { leaderId: route.leaderId, port: response.shardPort })
+    }
+    replica.onFetchAnswer(fetch.fetchId, this.#answerOf(response, replica))
+  }
+
+  #answerOf(response: PartitionResponse, { topicId, index }: FetchingReplica): FetchAnswer | null {
+    const { errorCode, divergingEpoch, logStartOffset, highWatermark } = response
+    if (errorCode !== ErrorCode.NONE) return { kind: 'error', error: errorOf(errorCode), logStartOffset }
+    if (divergingEpoch.endOffset >= 0) return { kind: 'diverging', end: divergingEpoch, logStartOffset }
+    const records = fetchedRecords(asBuffer(response.records))
+    if (typeof records === 'string') {
+      this.#options.env.log.error(
+        { topicId, partition: index, problem: records },
+        'a leader sent damaged records',
+      )
+      return null
+    }
+    return { kind: 'records', records, highWatermark, logStartOffset }
+  }
+}
+
+const NO_BYTES = Buffer.alloc(0)
+
+function asBuffer(records: Uint8Array | null): Buffer {
+  if (records === null) return NO_BYTES
+  return Buffer.isBuffer(records) ? records : Buffer.from(records.buffer, records.byteOffset, records.length)
+}
+
+/** What a replica has no other reaction to means: not this leader, not now. */
+function errorOf(code: number): FetchError {
+  switch (code) {
+    case ErrorCode.FENCED_LEADER_EPOCH:
+      return 'FENCED_LEADER_EPOCH'
+    case ErrorCode.UNKNOWN_LEADER_EPOCH:
+      return 'UNKNOWN_LEADER_EPOCH'
+    case ErrorCode.OFFSET_OUT_OF_RANGE:
+      return 'OFFSET_OUT_OF_RANGE'
+    case ErrorCode.KAFKA_STORAGE_ERROR:
+      return 'KAFKA_STORAGE_ERROR'
+    default:
+      return 'NOT_LEADER_OR_FOLLOWER'
+  }
+}
+
+function keyOf({ leaderId, port }: Route): string {
+  return `${leaderId}:${port}`
+}
