@@ -43,9 +43,14 @@ interface Waiting {
 
 const BACKOFF_MS_MIN = 20
 const BACKOFF_MS_MAX = 250
-/** Attempts that must be refused before a peer counts as gone, and the pause between them. */
-const PROBES = 2
+/** Attempts in a row that must be refused before a peer counts as gone, and the pause between them. */
+const REFUSALS_NEEDED = 2
 const PROBE_PAUSE_MS = 30
+/**
+ * A process that is killed closes its sockets one after another: while its port still accepts, the next connection is
+ * reset, too, and says nothing yet.
+ */
+const PROBES_MAX = 5
 /** Unanswered requests in a row after which the connection is given up. */
 const MISSES_MAX = 3
 
@@ -60,8 +65,9 @@ export class PeerConnection {
   #waiting: Waiting[] = []
   #failures = 0
   #notBeforeMs = 0
-  /** Refusals that are still to be seen before the peer counts as gone; 0: nobody asks. */
+  /** Attempts that may still be made to find out whether the peer is gone; 0: nobody asks. */
   #probesLeft = 0
+  #refusals = 0
   #misses = 0
   #isRetired = false
 
@@ -150,6 +156,7 @@ export class PeerConnection {
     this.#failures = 0
     this.#misses = 0
     this.#probesLeft = 0
+    this.#refusals = 0
     this.#connection = connection
     connection.onceClosed((error) => this.#onClosed(connection, error))
     for (const waiting of this.#takeWaiting()) this.#ask(connection, waiting)
@@ -161,11 +168,14 @@ export class PeerConnection {
     this.#failures += 1
     this.#notBeforeMs = this.#options.env.clock.monoMs() + backoffMs
     this.#problems.onSilence(error.message)
-    const wasProbing = this.#probesLeft > 0
-    this.#probesLeft = error.reason === 'refused' ? Math.max(0, this.#probesLeft - 1) : 0
+    if (this.#probesLeft > 0) this.#refusals = error.reason === 'refused' ? this.#refusals + 1 : 0
+    const isGone = this.#refusals === REFUSALS_NEEDED
+    const isTelling = error.reason === 'refused' || error.reason === 'reset' || error.reason === 'eof'
+    this.#probesLeft = isGone || !isTelling ? 0 : Math.max(0, this.#probesLeft - 1)
     if (this.#probesLeft > 0) return this.#dialLater(PROBE_PAUSE_MS)
+    this.#refusals = 0
     for (const { answered } of this.#takeWaiting()) answered(null)
-    if (wasProbing && error.reason === 'refused' && !this.#isClosed) this.#options.onGone()
+    if (isGone && !this.#isClosed) this.#options.onGone()
   }
 
   #onClosed(connection: ClientConnection, error: ConnectionError): void {
@@ -173,7 +183,8 @@ export class PeerConnection {
     this.#connection = null
     const isLost = error.reason === 'eof' || error.reason === 'reset'
     if (!isLost || !this.#options.isWatched()) return
-    this.#probesLeft = PROBES
+    this.#probesLeft = PROBES_MAX
+    this.#refusals = 0
     if (!this.#dialing) {
       this.#cancelRedial()
       this.#dial()
