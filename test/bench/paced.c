@@ -65,22 +65,20 @@ static void *read_all(void *argument) {
   rd_kafka_t *client = open_client(RD_KAFKA_CONSUMER, conf);
   rd_kafka_topic_t *topic = rd_kafka_topic_new(client, stream->topic, NULL);
   rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-  rd_kafka_message_t *messages[1000];
   for (int partition = 0; partition < stream->partitions; partition++)
     rd_kafka_consume_start_queue(topic, partition, RD_KAFKA_OFFSET_BEGINNING, queue);
   stream->is_reading = 1;
   double deadline = seconds_now() + stream->records / stream->per_second + 60;
   while (stream->read + stream->failed < stream->records && seconds_now() < deadline) {
-    ssize_t got = rd_kafka_consume_batch_queue(queue, 100, messages, 1000);
-    double now = seconds_now();
-    for (ssize_t i = 0; i < got; i++) {
-      double due;
-      if (!messages[i]->err) {
-        memcpy(&due, messages[i]->payload, sizeof due);
-        stream->latencies_ms[stream->read++] = (now - due) * 1000;
-      }
-      rd_kafka_message_destroy(messages[i]);
+    /* one at a time: a call for many waits until it has them */
+    rd_kafka_message_t *message = rd_kafka_consume_queue(queue, 100);
+    if (!message) continue;
+    double due;
+    if (!message->err) {
+      memcpy(&due, message->payload, sizeof due);
+      stream->latencies_ms[stream->read++] = (seconds_now() - due) * 1000;
     }
+    rd_kafka_message_destroy(message);
   }
   return NULL;
 }

@@ -52,7 +52,7 @@ interface PacedResult {
 }
 
 async function millrace(flush: 'os' | 'commit'): Promise<Target> {
-  const cluster = await Cluster.start({ settings: { flush } })
+  const cluster = await Cluster.start({ settings: { 'log.flush.policy': flush } })
   return {
     client: { bootstrap: cluster.bootstrap },
     pids: cluster.nodes.map(({ pid }) => pid),
@@ -95,6 +95,12 @@ function usedSince(before: readonly Usage[], pids: readonly number[]): { cpuSeco
     cpuSeconds: spent.reduce((sum, { userSeconds, systemSeconds }) => sum + userSeconds + systemSeconds, 0),
     rssMb: Math.max(...now.map(({ rssMb }) => rssMb)),
   }
+}
+
+async function warmUp(target: Target): Promise<void> {
+  await createTopic(target, 'warm-up')
+  const args = [target.client.bootstrap, 'warm-up', '50000', '1024', String(PARTITIONS)]
+  await jsonOf<LoadResult>([compiled('load'), 'produce', ...args, 'acks', 'all'])
 }
 
 interface Measurement {
@@ -172,10 +178,12 @@ async function main(): Promise<void> {
       if (start === undefined)
         throw new Error(`no system '${name}'; there are: ${[...systems.keys()].join(', ')}`)
       await using target = await start()
+      // Kafka's first requests are slow until its code is compiled.
+      await warmUp(target)
       const measurement = { name, target, samples, round }
+      for (const rate of RATES) await measurePaced(measurement, rate)
       await measureUnpaced(measurement, 1024, Math.round(400_000 * scale))
       await measureUnpaced(measurement, 100, Math.round(2_000_000 * scale))
-      for (const rate of RATES) await measurePaced(measurement, rate)
     }
   }
   samples.print(

@@ -73,6 +73,7 @@ export async function recoverMetadataLog(options: RecoveryOptions): Promise<Reco
     cleanShutdown: false,
     ...(logStartOffset === null ? {} : { logStartOffset }),
     checkpoints: recoveryPoint,
+    tracksProducers: false,
     log: logger,
   })
   try {

@@ -5,6 +5,7 @@ export const FileSuffix = {
   log: '.log',
   offsetIndex: '.index',
   timeIndex: '.timeindex',
+  producerSnapshot: '.snapshot',
   /** A dropped segment waiting to be unlinked. */
   deleted: '.deleted',
   /** Output of an unfinished compaction. */

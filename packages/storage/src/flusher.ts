@@ -94,6 +94,11 @@ export class Flusher {
     this.#dirtyFiles.add(path)
   }
 
+  /** It is gone. */
+  forgetFile(path: string): void {
+    this.#dirtyFiles.delete(path)
+  }
+
   /** Names in it changed. */
   markDirectory(path: string): void {
     this.#dirtyDirectories.add(path)

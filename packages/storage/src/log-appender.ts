@@ -11,6 +11,7 @@ import { RECORD_BATCH_HEADER_BYTES, RecordBatchView } from '@millrace/record'
 import type { Flusher } from './flusher.ts'
 import type { LeaderEpochCache } from './leader-epoch-cache.ts'
 import type { LogConfig } from './log-config.ts'
+import type { LogProducers } from './producer/log-producers.ts'
 import type { RecentBatches } from './recent-batches.ts'
 import type { SegmentList } from './segment-list.ts'
 import { Segment } from './segment.ts'
@@ -31,6 +32,7 @@ export interface LogAppenderOptions {
   readonly epochs: LeaderEpochCache
   readonly recentBatches: RecentBatches
   readonly flusher: Flusher
+  readonly producers: LogProducers
   config(): LogConfig
   /** A write failed with the file as it was before, unless it is a `DirtyTailError`. */
   onWriteError(error: DiskError): void
@@ -106,6 +108,7 @@ export class LogAppender {
   /** @throws DiskError when it, or a write on the way here, failed: then everything since the last call is void */
   writeStaged(): void {
     const { active } = this.#segments
+    const { flusher, producers } = this.#options
     if (this.#voided !== null) {
       const error = this.#voided
       this.#rollBack()
@@ -120,7 +123,8 @@ export class LogAppender {
       if (error instanceof DiskError) this.#options.onWriteError(error)
       throw error
     }
-    this.#options.flusher.markSegment(active)
+    producers.table.onWritten()
+    flusher.markSegment(active)
   }
 
   /**
@@ -144,9 +148,10 @@ export class LogAppender {
 
   /** The indexes go first: a closed segment's are believed after an unclean stop. */
   #startSegment(previous: Segment): Segment {
-    const { disk, directory, onWriteError } = this.#options
+    const { disk, directory, producers, onWriteError } = this.#options
     try {
       previous.persistIndexes()
+      producers.takeSnapshot(previous.endOffset, this.#segments.all)
       return Segment.create(disk, directory, previous.endOffset)
     } catch (error) {
       if (error instanceof DiskError) onWriteError(error)
@@ -219,6 +224,7 @@ export class LogAppender {
     const { active } = this.#segments
     this.#options.recentBatches.add(this.#view.baseOffset, active.sizeBytes)
     active.add(this.#view, indexIntervalBytes)
+    this.#options.producers.onStaged(this.#view)
   }
 
   #stage(batches: Buffer, baseOffset: Offset, logAppendTime: TimestampMs): AppendInfo {
@@ -231,6 +237,7 @@ export class LogAppender {
     const { active } = this.#segments
     this.#staged.clear()
     active.rollBack()
+    this.#options.producers.table.rollBack()
     this.#options.recentBatches.clear()
     // An epoch that starts at the end still does.
     this.#options.epochs.truncateFromEnd((active.endOffset + 1) as Offset)

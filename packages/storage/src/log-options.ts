@@ -22,6 +22,10 @@ export interface LogOptions {
   readonly recovery?: RecoveryReport
   readonly checkpoints: LogCheckpoints
   readonly log: Logger
+  /** False for a log that no producer appends to. Default true. */
+  readonly tracksProducers?: boolean
+  /** How long an idle producer is remembered (`producer.id.expiration.ms`). Default 86,400,000. */
+  readonly producerIdExpirationMs?: number
 }
 
 /** Where offsets of logs become durable: a `LogDirectory`, or what forwards to it from another thread. */

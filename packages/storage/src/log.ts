@@ -13,6 +13,7 @@ import type { Disk, LeaderEpoch, Offset, TimestampMs, Uuid } from '@millrace/bas
 import { RecordBatchView } from '@millrace/record'
 import { CorruptLogError } from './corruption.ts'
 import type { Corruption } from './corruption.ts'
+import { cutSegment } from './cut-segment.ts'
 import { diskErrorOf, step } from './disk-step.ts'
 import type { DiskDone } from './disk-step.ts'
 import { DroppedSegments } from './dropped-segments.ts'
@@ -30,16 +31,15 @@ import { isOutOfSpace } from './out-of-space.ts'
 import { readPartitionMetadata, TopicIdMismatchError, writePartitionMetadata } from './partition-metadata.ts'
 import { recoverLog, reportRecovery } from './recovery.ts'
 import type { RecoveryReport } from './recovery.ts'
+import { LogProducers } from './producer/log-producers.ts'
+import type { ProducerEntry } from './producer/producer-entry.ts'
+import type { ProducerVerdict } from './producer/producer-table.ts'
 import { countDeletable } from './retention.ts'
 import { SegmentList } from './segment-list.ts'
-import { replaySegment } from './segment-replay.ts'
 import { Segment } from './segment.ts'
 import { DirtyTailError } from './staged-batches.ts'
 import { findByTimestamp, findMaxTimestamp } from './timestamp-search.ts'
 import type { OffsetAndTimestamp } from './timestamp-search.ts'
-
-/** Memory kept between scans that truncations make. */
-const SCAN_POOL_BYTES = 2 * 2 ** 20
 
 export class Log {
   readonly directory: string
@@ -52,6 +52,7 @@ export class Log {
   readonly #reader: LogReader
   readonly #appender: LogAppender
   readonly #dropped: DroppedSegments
+  readonly #producers: LogProducers
   #config: LogConfig
   #logStartOffset: Offset
   /** Of a damaged log, whose segments may not reach as far as what was durable. */
@@ -89,6 +90,17 @@ export class Log {
       active: () => this.#segments.active,
       onFailure: (error) => this.#onFailure(error),
     })
+    this.#producers = new LogProducers(
+      {
+        disk,
+        clock,
+        directory,
+        flusher: this.#flusher,
+        expirationMs: options.producerIdExpirationMs,
+        isTracking: options.tracksProducers ?? true,
+      },
+      recovery.producers,
+    )
     this.#appender = new LogAppender({
       disk,
       clock,
@@ -97,6 +109,7 @@ export class Log {
       epochs: this.#epochs,
       recentBatches: this.#reader.recentBatches,
       flusher: this.#flusher,
+      producers: this.#producers,
       config: () => this.#config,
       onWriteError: (error) => this.#onWriteError(error),
     })
@@ -120,6 +133,7 @@ export class Log {
         logStartOffset: options.logStartOffset ?? null,
         indexIntervalBytes: options.config.indexIntervalBytes,
         gapsAllowed: options.config.cleanupPolicy.includes('compact'),
+        tracksProducers: options.tracksProducers ?? true,
       })
     const log = new Log(options, recovery)
     reportRecovery(options.log, directory, recovery)
@@ -168,7 +182,20 @@ export class Log {
     return this.#corruption
   }
 
+  /** Whose batches are known, counting what is staged. */
+  get producers(): readonly ProducerEntry[] {
+    return this.#producers.table.entries
+  }
+
   /* ------------------------------------------------------------ appending and flushing */
+
+  /**
+   * Whether a leader may append these validated batches (KIP-98): ask right before `append`, in the same turn. Staged
+   * batches count. Changes nothing.
+   */
+  checkProducers(batches: Buffer): ProducerVerdict {
+    return this.#producers.table.check(batches)
+  }
 
   /**
    * Stages validated batches as leader: stamps base offsets, epoch and, where the topic says so, the time, in place. They
@@ -274,11 +301,15 @@ export class Log {
     const removed = this.#segments.removeFrom(offset)
     const { active } = this.#segments
     active.unseal()
-    if (active.endOffset > offset) this.#cutActive(active, offset)
+    if (active.endOffset > offset) {
+      const { indexIntervalBytes } = this.#config
+      cutSegment(active, offset, { disk: this.#disk, log: this.#options.log, indexIntervalBytes })
+    }
     this.#reader.forgetPositions()
     const { endOffset } = active
     this.#epochs.truncateFromEnd(endOffset)
     this.#clearDamage()
+    this.#orFail(() => this.#producers.onTruncated(endOffset, this.#segments.all))
     const wasDurable = endOffset < this.recoveryPoint
     this.#flusher.onTruncated(endOffset)
     const cutFiles = () => {
@@ -304,6 +335,7 @@ export class Log {
     this.#reader.forgetPositions()
     this.#epochs.truncateFromEnd(0 as Offset)
     this.#clearDamage()
+    this.#orFail(() => this.#producers.onRestarted(offset))
     const isForward = offset > this.#logStartOffset
     this.#logStartOffset = offset
     this.#flusher.onRestarted(offset)
@@ -356,6 +388,7 @@ export class Log {
   applyRetention(nowWallMs: number, highWatermark: Offset): number {
     if (!this.#isSound || this.#flusher.isHeld) return 0
     this.#dropped.purge(this.#options.clock.monoMs())
+    this.#producers.expire()
     const limits = { config: this.#config, nowWallMs, highWatermark, logStartOffset: this.#logStartOffset }
     const count = countDeletable(this.#segments.all, limits)
     if (count === 0 && this.#dropped.waiting.length === 0) return 0
@@ -382,6 +415,9 @@ export class Log {
     const { active } = this.#segments
     // Before the flush, which makes the names of index files durable that are made here.
     if (this.#failure === null) this.#orFail(() => active.persistIndexes())
+    if (this.#isSound) {
+      this.#orFail(() => this.#producers.takeSnapshot(active.endOffset, this.#segments.all))
+    }
     this.#flusher.markDirectory(this.directory)
     this.#flusher.request((error) => {
       if (error !== null) return finish(error)
@@ -475,26 +511,6 @@ export class Log {
     return baseOffset < logStartOffset && lastOffset >= offset
   }
 
-  #cutActive(active: Segment, offset: Offset): void {
-    const { problem } = replaySegment(active, {
-      disk: this.#disk,
-      pool: new BufferPool({ maxPooledBytes: SCAN_POOL_BYTES }),
-      indexIntervalBytes: this.#config.indexIntervalBytes,
-      indexes: 'distrust',
-      indexesBelow: offset,
-      verifyFrom: Infinity,
-      stopOffset: offset,
-      gapsAllowed: true,
-      fileBytes: active.writtenBytes,
-    })
-    if (problem === null) return
-    const { logPath, endOffset } = active
-    this.#options.log.error(
-      { file: logPath, endOffset, problem },
-      'damage found while truncating: the log ends before it',
-    )
-  }
-
   /** Takes segments out at the start; their files go once the start is durable. */
   #dropFirst(count: number, done: DiskDone = () => undefined): void {
     if (count > 0) {
@@ -502,6 +518,7 @@ export class Log {
       for (const segment of dropped) this.#flusher.forgetSegment(segment)
       this.#dropped.add(dropped)
       this.#reader.forgetPositions()
+      this.#orFail(() => this.#producers.onFirstDropped(this.#segments.first.baseOffset))
     }
     const startOffset = this.#logStartOffset
     const renameable = [...this.#dropped.waiting]

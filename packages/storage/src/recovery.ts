@@ -14,6 +14,8 @@ import { FileSuffix, LEADER_EPOCH_CHECKPOINT, segmentFileName } from './file-nam
 import { LeaderEpochCache } from './leader-epoch-cache.ts'
 import type { EpochEntry } from './leader-epoch-cache.ts'
 import { clearLeftovers } from './leftover-file.ts'
+import { NO_PRODUCERS, recoverProducers } from './producer/producer-recovery.ts'
+import type { RecoveredProducers } from './producer/producer-recovery.ts'
 import { replaySegment } from './segment-replay.ts'
 import { Segment } from './segment.ts'
 import type { SegmentState } from './segment.ts'
@@ -31,6 +33,8 @@ export interface RecoveryInput {
   readonly indexIntervalBytes: number
   /** Compacted topics have gaps between offsets. */
   readonly gapsAllowed: boolean
+  /** False for a log that no producer appends to. Default true. */
+  readonly tracksProducers?: boolean
 }
 
 export interface RecoveryReport {
@@ -41,6 +45,8 @@ export interface RecoveryReport {
   readonly epochs: readonly EpochEntry[]
   /** The checkpoint says the same. */
   readonly epochsSaved: boolean
+  /** Of a damaged log: none. */
+  readonly producers: RecoveredProducers
   readonly corruption: Corruption | null
   /** Bytes looked at. */
   readonly scannedBytes: number
@@ -157,20 +163,37 @@ class Recovery {
     const atEnd = this.#savedEpochs?.find(({ startOffset }) => startOffset === logEndOffset)
     if (atEnd !== undefined) this.#epochs.assign(atEnd.epoch, logEndOffset)
     this.#epochs.truncateFromStart(logStartOffset)
+    const producers = this.#recoverProducers(logEndOffset)
     return {
       segments: this.#segments,
       logStartOffset,
       logEndOffset,
       epochs: this.#epochs.entries,
       epochsSaved: isSame(this.#epochs.entries, this.#savedEpochs),
+      producers,
       corruption: this.#corruption,
-      scannedBytes: this.#scannedBytes,
+      scannedBytes: this.#scannedBytes + producers.scannedBytes,
       cutBytes: this.#cutBytes,
       cutReason: this.#cutReason,
       clearedFiles,
       rebuiltIndexes: this.#rebuiltIndexes,
       writtenIndexes: this.#writtenIndexes,
     }
+  }
+
+  #recoverProducers(logEndOffset: Offset): RecoveredProducers {
+    const { directory, cleanShutdown, recoveryPoint, tracksProducers = true } = this.#input
+    if (!tracksProducers) return NO_PRODUCERS
+    return recoverProducers({
+      disk: this.#disk,
+      directory,
+      pool: this.#pool,
+      segments: this.#segments,
+      logEndOffset,
+      cleanShutdown,
+      recoveryPoint,
+      isDamaged: this.#corruption !== null,
+    })
   }
 
   /** @returns whether the log was cut here: nothing behind it counts */

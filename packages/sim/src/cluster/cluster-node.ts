@@ -15,7 +15,7 @@ import { EventKind } from '../kernel/trace.ts'
 import type { SimNode } from '../world/sim-node.ts'
 import type { World } from '../world/world.ts'
 import type { ClusterChecks } from './cluster-checks.ts'
-import { DATA_FOLDER, type NodePlan } from './node-plan.ts'
+import { DATA_FOLDER, FLUSH_POLICY, type NodePlan } from './node-plan.ts'
 
 export interface ClusterNodeOptions {
   readonly world: World
@@ -75,6 +75,11 @@ export class ClusterNode {
 
   get isUp(): boolean {
     return this.machine.isAlive
+  }
+
+  /** Records that it acknowledged may be missing on its disk, by no fault of its own. */
+  get mayHaveLost(): boolean {
+    return this.isDiskTouched || (this.hasLostPower && this.plan.settings[FLUSH_POLICY] === 'os')
   }
 
   /** Stays up from now on. */

@@ -12,6 +12,8 @@ export interface NodePlan {
 }
 
 export const DATA_FOLDER = '/data'
+/** The key that says when a record counts as acknowledged. */
+export const FLUSH_POLICY = 'flush.policy'
 const BROKER_PORT = 9092
 const CONTROLLER_PORT = 9093
 const FIRST_CONTROLLER = 101
@@ -81,7 +83,7 @@ function common(shape: ClusterShape): Record<string, string> {
     shards: '0',
     'codec.threads': '0',
     'num.recovery.threads.per.data.dir': '0',
-    'flush.policy': flushPolicy,
+    [FLUSH_POLICY]: flushPolicy,
     'controller.quorum.fetch.timeout.ms': scaled(1000),
     'controller.quorum.election.timeout.ms': scaled(500),
     'controller.quorum.election.backoff.max.ms': scaled(300),

@@ -3,7 +3,9 @@ import { NO_NODE } from '@millrace/base'
 import { MillraceError } from '@millrace/client'
 import type { SimCluster } from '../cluster/sim-cluster.ts'
 import { MetadataFiles } from '../invariant/metadata-files.ts'
+import { replicaDivergence } from '../invariant/replica-files.ts'
 import type { History, Stored } from '../workload/history.ts'
+import { leastInSync } from '../workload/operation.ts'
 import type { SimClient } from '../workload/sim-client.ts'
 
 const READ_MS = 120_000
@@ -15,6 +17,24 @@ export function checkEnd(cluster: SimCluster, history: History, client: SimClien
   checkLogs(cluster)
   checkImages(cluster)
   checkRecords(cluster, history, client)
+}
+
+/** Replicas of one partition have the same batches wherever they have any. @throws Violation */
+export function checkReplicas(
+  { nodes, active, checks }: SimCluster,
+  isKept: (topic: string, partition: number) => boolean,
+): void {
+  for (const { name, partitions } of active?.quorum?.image.topics.values() ?? []) {
+    for (const [index, { leader, replicas }] of partitions.entries()) {
+      if (leader === NO_NODE || !isKept(name, index)) continue
+      const live = nodes.filter(
+        ({ id, running }) => replicas.some((replica) => replica === id) && running !== null,
+      )
+      const files = live.map(({ id: node, machine: { disk } }) => ({ node, disk }))
+      const divergence = replicaDivergence(`${name}-${index}`, files)
+      if (divergence !== null) checks.violate('replicas-agree', divergence)
+    }
+  }
 }
 
 /** As a recovery would read them from the disks. */
@@ -56,10 +76,12 @@ function checkRecords(cluster: SimCluster, history: History, client: SimClient):
   const { world, checks } = cluster
   const image = cluster.active?.quorum?.image
   if (image === undefined) return
-  // A broker whose disk has failed says so, and serves the rest of its partitions.
+  // A broker whose disk has failed says so, and serves the rest of its partitions. What is committed is not known while
+  // fewer are in sync than must be.
   const isReadable = ({ topic, partition }: Place): boolean => {
-    const leader = image.partition(topic, partition)?.leader ?? NO_NODE
-    return leader !== NO_NODE && !cluster.node(leader).isDiskTouched
+    const found = image.partition(topic, partition)
+    if (found === undefined || found.leader === NO_NODE) return false
+    return !cluster.node(found.leader).isDiskTouched && found.isr.length >= leastInSync(found.replicas.length)
   }
   const names = history.acknowledged.filter(isReadable).map(({ topic, partition }) => `${topic}/${partition}`)
   const partitions = [...new Set(names)].map((name) => {

@@ -4,6 +4,7 @@
  */
 import { NO_NODE, nodeId } from '@millrace/base'
 import { BrokerError } from '@millrace/client'
+import type { MetadataImage } from '@millrace/metadata'
 import type { ClusterNode } from '../cluster/cluster-node.ts'
 import type { SimCluster } from '../cluster/sim-cluster.ts'
 import type { History } from '../workload/history.ts'
@@ -32,6 +33,22 @@ function restlessness(cluster: SimCluster, history: History): string | null {
     if (own !== endOffset) return `node ${node.id} is at ${own} of ${endOffset}`
     if (!node.plan.isBroker) continue
     if (broker === undefined || broker.fenced) return `broker ${node.id} is fenced`
+  }
+  return unsynced(cluster, image)
+}
+
+/** A replica that could be in sync, and is not; null: there is none. */
+function unsynced(cluster: SimCluster, image: MetadataImage): string | null {
+  for (const { name, partitions } of image.topics.values()) {
+    for (const [index, { leader, replicas, isr }] of partitions.entries()) {
+      if (leader === NO_NODE) continue
+      for (const id of replicas) {
+        const node = cluster.node(id)
+        if (!isr.includes(id) && node.isUp && !node.isDiskTouched) {
+          return `${name}-${index}: replica ${id} of ${replicas.join()} is not in sync with ${leader}`
+        }
+      }
+    }
   }
   return null
 }

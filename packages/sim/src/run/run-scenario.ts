@@ -10,7 +10,7 @@ import { adminNames, producerNames } from '../workload/workload-plan.ts'
 import { simulate } from '../world/simulate.ts'
 import type { World } from '../world/world.ts'
 import { chart } from './chart.ts'
-import { checkEnd } from './end-checks.ts'
+import { checkEnd, checkReplicas } from './end-checks.ts'
 import { chooseCore, requireLiveness } from './liveness.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -122,6 +122,7 @@ class Run {
     const reader = this.#clients.get(READER)!
     requireLiveness(this.cluster, this.history, reader)
     checkEnd(this.cluster, this.history, reader)
+    checkReplicas(this.cluster, (topic, partition) => this.#isKept(topic, partition))
   }
 
   #heal(): void {
@@ -138,13 +139,11 @@ class Run {
     }
   }
 
-  /** Whether what a broker acknowledged must still be there. */
+  /** Whether what was acknowledged must still be there. */
   #isKept(topic: string, partition: number): boolean {
-    const { flushPolicy } = this.#scenario.config
-    const replica = this.cluster.checks.image.latest?.partition(topic, partition)?.replicas[0]
-    if (replica === undefined) return false
-    const { isDiskTouched, hasLostPower } = this.cluster.node(replica)
-    return !isDiskTouched && !(hasLostPower && flushPolicy === 'os')
+    const replicas = this.cluster.checks.image.latest?.partition(topic, partition)?.replicas
+    if (replicas === undefined) return false
+    return replicas.every((id) => !this.cluster.node(id).mayHaveLost)
   }
 }
 

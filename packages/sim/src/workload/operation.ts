@@ -1,7 +1,13 @@
 /** What clients do in a run, with all that is random about it drawn: it can be written down, cut and replayed. */
 export type Operation = OperationBase &
   (
-    | { readonly kind: 'create'; readonly topic: string; readonly partitions: number }
+    | {
+        readonly kind: 'create'
+        readonly topic: string
+        readonly partitions: number
+        /** 1 when left out. */
+        readonly replicas?: number
+      }
     | { readonly kind: 'delete'; readonly topic: string }
     | { readonly kind: 'grow'; readonly topic: string; readonly partitions: number }
     | { readonly kind: 'alter'; readonly topic: string; readonly value: string }
@@ -25,6 +31,11 @@ interface OperationBase {
 }
 
 export type OperationKind = Operation['kind']
+
+/** `min.insync.replicas` of a topic with so many replicas. */
+export function leastInSync(replicas: number): number {
+  return Math.ceil((replicas + 1) / 2) - (replicas === 2 ? 1 : 0)
+}
 
 /** What its client was told. `info`: nothing definite. */
 export type Outcome = 'ok' | 'fail' | 'info'

@@ -8,7 +8,7 @@ import { Producer } from '@millrace/producer-client'
 import type { Env } from '@millrace/base'
 import type { SimNode } from '../world/sim-node.ts'
 import type { History, Stored } from './history.ts'
-import { ALTERED_KEY, type Operation, type Outcome } from './operation.ts'
+import { ALTERED_KEY, leastInSync, type Operation, type Outcome } from './operation.ts'
 
 export interface SimClientOptions {
   readonly machine: SimNode
@@ -95,8 +95,9 @@ export class SimClient {
     const { admin } = this.#live
     switch (operation.kind) {
       case 'create': {
-        const { topic: name, partitions } = operation
-        const [created] = await admin.createTopics([{ name, partitions, replicationFactor: 1 }])
+        const { topic: name, partitions, replicas: replicationFactor = 1 } = operation
+        const configs = { 'min.insync.replicas': String(leastInSync(replicationFactor)) }
+        const [created] = await admin.createTopics([{ name, partitions, replicationFactor, configs }])
         return created!.topicId
       }
       case 'delete':

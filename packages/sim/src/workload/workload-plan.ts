@@ -6,6 +6,7 @@ import type { Operation, OperationKind } from './operation.ts'
 export interface WorkloadTargets {
   readonly load: LoadConfig
   readonly chaosMs: number
+  readonly brokers: number
   /** Nodes that may lose and get a vote. */
   readonly controllers: readonly number[]
 }
@@ -16,6 +17,7 @@ const START_MS = 1500
 const RETENTION_BASE_MS = 100_000_000_000
 const DATA_PARTITIONS = 3
 const RECORDS_MAX = 5
+const REPLICAS_MAX = 3
 
 const ADMIN_WEIGHTS: Weights = [
   ['create', 8],
@@ -41,13 +43,17 @@ function dataTopic(index: number): string {
   return `data${index}`
 }
 
-export function planWorkload(rng: Rng, { load, chaosMs, controllers }: WorkloadTargets): Operation[] {
+export function planWorkload(
+  rng: Rng,
+  { load, chaosMs, brokers, controllers }: WorkloadTargets,
+): Operation[] {
   const operations: Operation[] = []
   const admins = adminNames(load)
   const producers = producerNames(load)
   for (let i = 0; i < load.dataTopics && producers.length > 0; i += 1) {
     const base = { id: operations.length, atMs: START_MS + i, client: admins[0]! }
-    operations.push({ ...base, kind: 'create', topic: dataTopic(i), partitions: DATA_PARTITIONS })
+    const replicas = replicasOf(rng.fork(`replicas/${i}`), brokers)
+    operations.push({ ...base, kind: 'create', topic: dataTopic(i), partitions: DATA_PARTITIONS, replicas })
   }
   const hasVoterChanges = load.voterChanges && controllers.length > 1
   const weights = hasVoterChanges ? [...ADMIN_WEIGHTS, ...VOTER_WEIGHTS] : ADMIN_WEIGHTS
@@ -63,6 +69,12 @@ export function planWorkload(rng: Rng, { load, chaosMs, controllers }: WorkloadT
     )
   }
   return operations.sort((a, b) => a.atMs - b.atMs || a.id - b.id)
+}
+
+/** As many as are usual, where there are so many brokers; now and then fewer. */
+function replicasOf(rng: Rng, brokers: number): number {
+  const most = Math.min(REPLICAS_MAX, brokers)
+  return rng.below(4) === 0 ? 1 + rng.below(most) : most
 }
 
 type Base = Pick<Operation, 'id' | 'atMs' | 'client'>
@@ -115,5 +127,6 @@ function oneOf<T>(rng: Rng, choices: readonly T[]): T {
 
 /** What a run of this configuration works on. */
 export function targetsOf(config: SwarmConfig, controllers: readonly number[]): WorkloadTargets {
-  return { load: config.load, chaosMs: config.chaosMs, controllers }
+  const { load, chaosMs, brokers } = config
+  return { load, chaosMs, brokers, controllers }
 }

@@ -45,7 +45,9 @@ export function parseProducerSnapshot(bytes: Buffer): ProducerEntry[] | null {
   const count = bytes.readInt32BE(CRC_START)
   const addedStart = ENTRIES_START + count * ENTRY_BYTES
   if (count < 0 || addedStart > bytes.length) return null
-  const entries = Array.from({ length: count }, (_, index) => readEntry(bytes, ENTRIES_START + index * ENTRY_BYTES))
+  const entries = Array.from({ length: count }, (_, index) =>
+    readEntry(bytes, ENTRIES_START + index * ENTRY_BYTES),
+  )
   return addedStart === bytes.length ? entries : withAdded(entries, bytes, addedStart)
 }
 

@@ -72,16 +72,16 @@ export class ProducerTable {
    */
   check(batches: Buffer): ProducerVerdict {
     const view = this.#view
-    let previous: ProducerEntry | undefined
+    // Kafka allows one batch per request; several follow each other.
+    let ahead: Map<number, ProducerEntry> | null = null
     try {
       for (let position = 0; position < batches.length; position = view.end) {
         if (view.at(batches, position).producerId < 0) continue
         const { producerId } = view
-        const entry = previous?.producerId === producerId ? previous : this.#entries.get(producerId)
+        const entry = ahead?.get(producerId) ?? this.#entries.get(producerId)
         const verdict = checkBatch(entry, view)
         if (verdict !== APPEND) return verdict
-        // Kafka allows one batch per request; several would follow each other.
-        if (view.end < batches.length) previous = entryAfter(entry, view, 0)
+        if (view.end < batches.length) (ahead ??= new Map()).set(producerId, entryAfter(entry, view, 0))
       }
       return APPEND
     } finally {

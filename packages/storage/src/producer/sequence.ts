@@ -6,7 +6,9 @@ const SEQUENCE_MAX = 0x7fffffff
 
 /** @param increment records to go on by: 0 … 2^31 − 1 */
 export function addToSequence(sequence: number, increment: number): number {
-  return sequence > SEQUENCE_MAX - increment ? increment - (SEQUENCE_MAX - sequence) - 1 : sequence + increment
+  return sequence > SEQUENCE_MAX - increment
+    ? increment - (SEQUENCE_MAX - sequence) - 1
+    : sequence + increment
 }
 
 export function subtractFromSequence(sequence: number, decrement: number): number {
