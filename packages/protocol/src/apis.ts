@@ -3,6 +3,7 @@
  * A new API is declared in `api/` and listed here; from then on the compiler asks for its handler.
  */
 import { addRaftVoter } from './api/add-raft-voter.ts'
+import { allocateProducerIds } from './api/allocate-producer-ids.ts'
 import { alterPartition } from './api/alter-partition.ts'
 import { apiVersions } from './api/api-versions.ts'
 import { beginQuorumEpoch } from './api/begin-quorum-epoch.ts'
@@ -20,6 +21,7 @@ import { fetch } from './api/fetch.ts'
 import { fetchSnapshot } from './api/fetch-snapshot.ts'
 import { findCoordinator } from './api/find-coordinator.ts'
 import { incrementalAlterConfigs } from './api/incremental-alter-configs.ts'
+import { initProducerId } from './api/init-producer-id.ts'
 import { listOffsets } from './api/list-offsets.ts'
 import { metadata } from './api/metadata.ts'
 import { offsetForLeaderEpoch } from './api/offset-for-leader-epoch.ts'
@@ -47,6 +49,7 @@ export const apis = {
   CreateTopics: createTopics,
   DeleteTopics: deleteTopics,
   DeleteRecords: deleteRecords,
+  InitProducerId: initProducerId,
   OffsetForLeaderEpoch: offsetForLeaderEpoch,
   DescribeConfigs: describeConfigs,
   CreatePartitions: createPartitions,
@@ -64,6 +67,7 @@ export const apis = {
   AddRaftVoter: addRaftVoter,
   RemoveRaftVoter: removeRaftVoter,
   UpdateRaftVoter: updateRaftVoter,
+  AllocateProducerIds: allocateProducerIds,
 } as const
 
 type Apis = typeof apis

@@ -111,6 +111,13 @@ const FLUSH_RETRY_MS = 100
 /** Fetch ids rise over all replicas of a process, restarted shards included: more than one can use in between. */
 const FETCH_IDS_PER_MS = 1000
 
+/** A follower's fetch that the core has not answered. */
+interface Waiting {
+  readonly brokerEpoch: number
+  readonly fetchId: number
+  readonly waiter: ReplicaFetchWaiter
+}
+
 export class ReplicaDriver implements FetchingReplica, ServingReplica {
   readonly topic: string
   readonly topicId: Uuid
@@ -131,7 +138,7 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
   #flushDeadline: Deadline | null = null
   #reopening: Deadline | null = null
   /** Followers whose fetch waits in the core. */
-  readonly #waiters = new Map<NodeId, { readonly fetchId: number; readonly waiter: ReplicaFetchWaiter }>()
+  readonly #waiters = new Map<NodeId, Waiting>()
 
   constructor(options: ReplicaDriverOptions) {
     this.topic = options.topic
@@ -247,7 +254,11 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
   }
 
   onReplicaFetch(fetch: FollowerFetch, waiter: ReplicaFetchWaiter): void {
-    this.#waiters.set(fetch.replicaId, { fetchId: fetch.fetchId, waiter })
+    const { replicaId, brokerEpoch, fetchId } = fetch
+    const known = this.#waiters.get(replicaId)
+    // It was overtaken on its way, by one on another connection or of another process.
+    if (known !== undefined && isOlder(fetch, known)) return
+    this.#waiters.set(replicaId, { brokerEpoch, fetchId, waiter })
     this.#step({ kind: 'fetch', fetch })
   }
 
@@ -521,6 +532,10 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
       this.#step({ kind: 'truncated', generation, logStartOffset, logEndOffset })
     })
   }
+}
+
+function isOlder(fetch: FollowerFetch, { brokerEpoch, fetchId }: Waiting): boolean {
+  return fetch.brokerEpoch === brokerEpoch ? fetch.fetchId <= fetchId : fetch.brokerEpoch < brokerEpoch
 }
 
 /** As the protocol says it. */

@@ -7,7 +7,7 @@
 import { assert, type LeaderEpoch, type Uuid } from '@millrace/base'
 import { type MetadataRecordOf, NO_LEADER_CHANGE } from '@millrace/protocol'
 import { type PartitionImage, type TopicImage, TopicsImage } from '../image/topics-image.ts'
-import type { IsrChange } from '../image/isr-index.ts'
+import type { PartitionDifference } from '../image/leadership-index.ts'
 import type { PersistentMapEditor } from '../image/persistent-map.ts'
 import { collisionKey } from '../topic-name.ts'
 
@@ -143,11 +143,11 @@ export class TopicsDelta {
       byId.set(id, topic)
       if (before === null) addCollision(collisions, name)
     }
-    const isrIndex = maps.isrIndex?.changed(this.#isrChanges()) ?? null
-    return new TopicsImage(byName.done(), byId.done(), collisions.done(), isrIndex)
+    const leadershipIndex = maps.leadershipIndex?.changed(this.#partitionDifferences()) ?? null
+    return new TopicsImage(byName.done(), byId.done(), collisions.done(), leadershipIndex)
   }
 
-  *#isrChanges(): IterableIterator<IsrChange> {
+  *#partitionDifferences(): IterableIterator<PartitionDifference> {
     for (const { id: topicId, partitions } of this.#deleted.values()) {
       for (const [partitionId, before] of partitions.entries()) {
         yield { topicId, partitionId, before, after: undefined }

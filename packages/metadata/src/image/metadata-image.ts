@@ -24,6 +24,7 @@ export interface MetadataImageParts {
   readonly brokers: BrokersImage
   readonly topics: TopicsImage
   readonly configs: ConfigsImage
+  readonly nextProducerId: ProducerId
 }
 
 export class MetadataImage implements MetadataImageParts {
@@ -36,6 +37,8 @@ export class MetadataImage implements MetadataImageParts {
   readonly brokers: BrokersImage
   readonly topics: TopicsImage
   readonly configs: ConfigsImage
+  /** First that no broker was given yet. */
+  readonly nextProducerId: ProducerId
 
   constructor(parts: MetadataImageParts) {
     this.clusterId = parts.clusterId
@@ -45,6 +48,7 @@ export class MetadataImage implements MetadataImageParts {
     this.brokers = parts.brokers
     this.topics = parts.topics
     this.configs = parts.configs
+    this.nextProducerId = parts.nextProducerId
   }
 
   /** Before the first record. */
@@ -57,6 +61,7 @@ export class MetadataImage implements MetadataImageParts {
       brokers: new Map(),
       topics: TopicsImage.EMPTY,
       configs: ConfigsImage.EMPTY,
+      nextProducerId: 0 as ProducerId,
     })
   }
 
@@ -65,7 +70,7 @@ export class MetadataImage implements MetadataImageParts {
   }
 
   with(changed: Partial<MetadataImageParts>): MetadataImage {
-    const { clusterId, controllerId, position, features, brokers, topics, configs } = this
+    const { clusterId, controllerId, position, features, brokers, topics, configs, nextProducerId } = this
     return new MetadataImage({
       clusterId,
       controllerId,
@@ -74,6 +79,7 @@ export class MetadataImage implements MetadataImageParts {
       brokers,
       topics,
       configs,
+      nextProducerId,
       ...changed,
     })
   }

@@ -3,8 +3,8 @@
  *
  * Invariants: `byName` and `byId` hold the same topics; the partitions of a topic are numbered from 0 without gaps.
  */
-import type { LeaderEpoch, NodeId, Uuid } from '@millrace/base'
-import { IsrIndex } from './isr-index.ts'
+import { type LeaderEpoch, NO_NODE, type NodeId, type Uuid } from '@millrace/base'
+import { LeadershipIndex } from './leadership-index.ts'
 import { PersistentMap } from './persistent-map.ts'
 
 export interface PartitionImage {
@@ -15,6 +15,7 @@ export interface PartitionImage {
   readonly addingReplicas: readonly NodeId[]
   /** Out of sync, yet known to hold everything below the high watermark (KIP-966). */
   readonly eligibleLeaderReplicas: readonly NodeId[]
+  /** Once in sync or eligible since the ISR became too small, and not any more: what an unclean election tries first. */
   readonly lastKnownElr: readonly NodeId[]
   /** Log directory of each replica, in the order of `replicas`. */
   readonly directories: readonly Uuid[]
@@ -49,18 +50,18 @@ export class TopicsImage {
   /** Names by `collisionKey`, for those that have one. */
   readonly #collisions: PersistentMap<readonly string[]>
   /** Made when it is first asked for, then carried on from image to image: only controllers pay for it. */
-  #isrIndex: IsrIndex | null
+  #leadershipIndex: LeadershipIndex | null
 
   constructor(
     byName: PersistentMap<TopicImage>,
     byId: PersistentMap<TopicImage>,
     collisions: PersistentMap<readonly string[]>,
-    isrIndex: IsrIndex | null = null,
+    leadershipIndex: LeadershipIndex | null = null,
   ) {
     this.#byName = byName
     this.#byId = byId
     this.#collisions = collisions
-    this.#isrIndex = isrIndex
+    this.#leadershipIndex = leadershipIndex
   }
 
   get size(): number {
@@ -90,12 +91,21 @@ export class TopicsImage {
   }
 
   /**
-   * The partitions whose ISR the broker is in, which are all it leads and some more; in no particular order. Costs as
-   * much as there are of them, but for the first time that any image of this line is asked.
+   * The partitions that the broker may lead, because it is in their ISR or eligible, which are all it leads and some more;
+   * in no particular order. Costs as much as there are of them, but for the first time that any image of this line is asked.
    */
-  *inSyncPartitions(broker: NodeId): IterableIterator<LocatedPartition> {
-    this.#isrIndex ??= IsrIndex.of(this.values())
-    for (const [topicId, partitionIds] of this.#isrIndex.entries(broker)) {
+  candidatePartitions(broker: NodeId): IterableIterator<LocatedPartition> {
+    return this.#indexed(broker)
+  }
+
+  /** In no particular order; costs as much as there are of them. */
+  leaderlessPartitions(): IterableIterator<LocatedPartition> {
+    return this.#indexed(NO_NODE)
+  }
+
+  *#indexed(key: NodeId): IterableIterator<LocatedPartition> {
+    this.#leadershipIndex ??= LeadershipIndex.of(this.values())
+    for (const [topicId, partitionIds] of this.#leadershipIndex.entries(key)) {
       const topic = this.#byId.get(topicId)!
       for (const partitionId of partitionIds) {
         yield { topic, partitionId, partition: topic.partitions[partitionId]! }
@@ -109,13 +119,13 @@ export class TopicsImage {
     readonly byId: PersistentMap<TopicImage>
     readonly collisions: PersistentMap<readonly string[]>
     /** Null: nobody has asked for it yet. */
-    readonly isrIndex: IsrIndex | null
+    readonly leadershipIndex: LeadershipIndex | null
   } {
     return {
       byName: this.#byName,
       byId: this.#byId,
       collisions: this.#collisions,
-      isrIndex: this.#isrIndex,
+      leadershipIndex: this.#leadershipIndex,
     }
   }
 }

@@ -13,6 +13,7 @@ import { featureLevelRecord } from './feature-level-record.ts'
 import { noOpRecord } from './no-op-record.ts'
 import { partitionChangeRecord } from './partition-change-record.ts'
 import { partitionRecord } from './partition-record.ts'
+import { producerIdsRecord } from './producer-ids-record.ts'
 import { registerBrokerRecord } from './register-broker-record.ts'
 import { removeTopicRecord } from './remove-topic-record.ts'
 import { topicRecord } from './topic-record.ts'
@@ -27,6 +28,7 @@ export const metadataRecordSchemas = [
   partitionChangeRecord,
   removeTopicRecord,
   featureLevelRecord,
+  producerIdsRecord,
   brokerRegistrationChangeRecord,
   noOpRecord,
 ] as const

@@ -25,6 +25,7 @@ export class Follower {
   #fetchId: number | null = null
   /** The last fetch failed: the next tick tries again. */
   #isPausing = false
+  #hasStopped = false
   /** As the leader knows them; this replica's own follow as far as its log has come. */
   #leaderHighWatermark: Offset = NO_OFFSET
   #leaderLogStartOffset: Offset = NO_OFFSET
@@ -106,7 +107,14 @@ export class Follower {
   #maybeFetch(): void {
     const replica = this.#replica
     const { log, id: replicaId, brokerEpoch } = replica
-    if (this.leaderId === NO_NODE || this.#fetchId !== null || this.#isPausing || log.isCutting) return
+    if (
+      this.#hasStopped ||
+      this.leaderId === NO_NODE ||
+      this.#fetchId !== null ||
+      this.#isPausing ||
+      log.isCutting
+    )
+      return
     // Only with a leader at hand: what is damaged may be all there is.
     if (log.damagedFrom !== null) return this.#cutDamage(log.damagedFrom)
     if (log.endsWithEmptyEpoch) return this.#truncate(log.logEndOffset, 'empty-epoch')
@@ -191,6 +199,7 @@ export class Follower {
     const { log } = this.#replica
     const offset = log.truncationOffset(end)
     if (offset < log.highWatermark && !this.#isUnclean) {
+      this.#hasStopped = true
       this.#stop(`the leader's log parts from this one below the high watermark ${log.highWatermark}`)
     } else if (offset >= log.logEndOffset) {
       this.#isPausing = true

@@ -41,10 +41,11 @@ function restlessness(cluster: SimCluster, history: History): string | null {
 function unsynced(cluster: SimCluster, image: MetadataImage): string | null {
   for (const { name, partitions } of image.topics.values()) {
     for (const [index, { leader, replicas, isr }] of partitions.entries()) {
-      if (leader === NO_NODE) continue
+      // A replica stops rather than drop what it knows to be committed, where the leader's disk has lost that.
+      if (leader === NO_NODE || replicas.some((id) => cluster.node(id).mayHaveLost)) continue
       for (const id of replicas) {
         const node = cluster.node(id)
-        if (!isr.includes(id) && node.isUp && !node.isDiskTouched) {
+        if (!isr.includes(id) && node.isUp) {
           return `${name}-${index}: replica ${id} of ${replicas.join()} is not in sync with ${leader}`
         }
       }

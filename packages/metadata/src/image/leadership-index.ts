@@ -1,10 +1,11 @@
 /**
- * From a broker to the partitions whose ISR it is in, so that the controller finds what a broker's end touches without
- * looking at every partition of the cluster (KIP-631 keeps "brokers to ISRs" for the same reason). Immutable.
+ * From a broker to the partitions that it may lead, being in sync or eligible (KIP-966), and to those that nobody leads, so
+ * that the controller finds what the coming and going of a broker touches without looking at every partition of the
+ * cluster (KIP-631 keeps "brokers to ISRs" for the same reason). Immutable.
  *
- * Invariant: says exactly what the ISRs of its topics say.
+ * Invariant: says exactly what the partitions of its topics say.
  */
-import type { NodeId, Uuid } from '@millrace/base'
+import { NO_NODE, type NodeId, type Uuid } from '@millrace/base'
 import { PersistentMap } from './persistent-map.ts'
 import type { PartitionImage, TopicImage } from './topics-image.ts'
 
@@ -12,25 +13,25 @@ import type { PartitionImage, TopicImage } from './topics-image.ts'
 type Partitions = PersistentMap<ReadonlySet<number>>
 
 /** One topic's partitions before and after a change; undefined: was not there, or is gone. */
-export interface IsrChange {
+export interface PartitionDifference {
   readonly topicId: Uuid
   readonly partitionId: number
   readonly before: PartitionImage | undefined
   readonly after: PartitionImage | undefined
 }
 
-export class IsrIndex {
+export class LeadershipIndex {
   readonly #byBroker: ReadonlyMap<NodeId, Partitions>
 
   private constructor(byBroker: ReadonlyMap<NodeId, Partitions>) {
     this.#byBroker = byBroker
   }
 
-  static of(topics: Iterable<TopicImage>): IsrIndex {
-    return new IsrIndex(new Map()).changed(partitionsOf(topics))
+  static of(topics: Iterable<TopicImage>): LeadershipIndex {
+    return new LeadershipIndex(new Map()).changed(partitionsOf(topics))
   }
 
-  /** Partitions with the broker in their ISR, by topic id; in no particular order. */
+  /** Partitions that the broker may lead, `NO_NODE`: that have no leader, by topic id; in no particular order. */
   *entries(broker: NodeId): IterableIterator<[Uuid, ReadonlySet<number>]> {
     const partitions = this.#byBroker.get(broker)
     if (partitions === undefined) return
@@ -38,10 +39,10 @@ export class IsrIndex {
   }
 
   /** Costs as much as the change is large. */
-  changed(changes: Iterable<IsrChange>): IsrIndex {
+  changed(changes: Iterable<PartitionDifference>): LeadershipIndex {
     const drafts = new Map<NodeId, Map<Uuid, Set<number>>>()
     for (const { topicId, partitionId, before, after } of changes) {
-      const [was, is] = [before?.isr ?? [], after?.isr ?? []]
+      const [was, is] = [keysOf(before), keysOf(after)]
       for (const id of was) if (!is.includes(id)) this.#draft(drafts, id, topicId).delete(partitionId)
       for (const id of is) if (!was.includes(id)) this.#draft(drafts, id, topicId).add(partitionId)
     }
@@ -57,7 +58,7 @@ export class IsrIndex {
       if (partitions.size === 0) byBroker.delete(id)
       else byBroker.set(id, partitions)
     }
-    return new IsrIndex(byBroker)
+    return new LeadershipIndex(byBroker)
   }
 
   #draft(drafts: Map<NodeId, Map<Uuid, Set<number>>>, broker: NodeId, topicId: Uuid): Set<number> {
@@ -71,7 +72,19 @@ export class IsrIndex {
   }
 }
 
-function* partitionsOf(topics: Iterable<TopicImage>): IterableIterator<IsrChange> {
+const NO_KEYS: readonly NodeId[] = []
+
+/** ISR and eligible replicas have no member in common. */
+function keysOf(partition: PartitionImage | undefined): readonly NodeId[] {
+  if (partition === undefined) return NO_KEYS
+  const { isr, eligibleLeaderReplicas, leader } = partition
+  if (leader !== NO_NODE) {
+    return eligibleLeaderReplicas.length === 0 ? isr : [...isr, ...eligibleLeaderReplicas]
+  }
+  return [...isr, ...eligibleLeaderReplicas, NO_NODE]
+}
+
+function* partitionsOf(topics: Iterable<TopicImage>): IterableIterator<PartitionDifference> {
   for (const { id: topicId, partitions } of topics) {
     for (const [partitionId, after] of partitions.entries()) {
       yield { topicId, partitionId, before: undefined, after }
