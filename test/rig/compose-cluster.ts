@@ -12,10 +12,16 @@ const FILE = join(root, 'docker/compose.yaml')
 const CONTROLLERS = [101, 102, 103].map((id) => `controller-${id}`)
 const BROKERS = [1, 2, 3].map((id) => `broker-${id}`)
 
+interface Attachment {
+  readonly network: string
+  readonly address: string
+}
+
 export class ComposeCluster implements AsyncDisposable {
   readonly #engine: DockerEngine
   readonly #variables: Readonly<Record<string, string>>
   readonly #containers = new Map<string, string>()
+  readonly #attachments = new Map<string, Attachment>()
   /** One address for each broker, from this machine. */
   readonly bootstraps: readonly string[]
 
@@ -49,6 +55,11 @@ export class ComposeCluster implements AsyncDisposable {
     }
   }
 
+  /** Names of all services, controllers first. */
+  get services(): readonly string[] {
+    return [...CONTROLLERS, ...BROKERS]
+  }
+
   get bootstrap(): string {
     return this.bootstraps.join(',')
   }
@@ -62,6 +73,31 @@ export class ComposeCluster implements AsyncDisposable {
   /** With SIGKILL. Its name and address are gone afterwards, its volume stays. */
   async kill(service: string): Promise<void> {
     await this.#engine.docker('kill', this.#container(service))
+  }
+
+  /** With SIGTERM. */
+  async stop(service: string): Promise<void> {
+    await this.#engine.docker('stop', '--time', '30', this.#container(service))
+  }
+
+  async pause(service: string): Promise<void> {
+    await this.#engine.docker('pause', this.#container(service))
+  }
+
+  async unpause(service: string): Promise<void> {
+    await this.#engine.docker('unpause', this.#container(service))
+  }
+
+  /** Takes a container off the cluster's network, or back to its address there. */
+  async disconnect(service: string): Promise<void> {
+    const { network } = await this.#attachment(service)
+    await this.#engine.docker('network', 'disconnect', network, this.#container(service))
+  }
+
+  async connect(service: string): Promise<void> {
+    const { network, address } = await this.#attachment(service)
+    const container = this.#container(service)
+    await this.#engine.docker('network', 'connect', '--ip', address, '--alias', service, network, container)
   }
 
   async start(service: string): Promise<void> {
@@ -98,6 +134,18 @@ export class ComposeCluster implements AsyncDisposable {
     // Killed first: nobody waits for a clean end of what is thrown away.
     await this.#compose('kill')
     await this.#compose('down', '--volumes')
+  }
+
+  /** As it was when it was first asked for: a container that is off the network has none. */
+  async #attachment(service: string): Promise<Attachment> {
+    const known = this.#attachments.get(service)
+    if (known !== undefined) return known
+    const format = '{{range $name, $net := .NetworkSettings.Networks}}{{$name}} {{$net.IPAddress}}{{end}}'
+    const found = await this.#engine.docker('inspect', '--format', format, this.#container(service))
+    const [network = '', address = ''] = found.trim().split(' ')
+    const attachment = { network, address }
+    this.#attachments.set(service, attachment)
+    return attachment
   }
 
   #container(service: string): string {
