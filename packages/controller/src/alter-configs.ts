@@ -18,6 +18,7 @@ import {
 import { type NodeId } from '@millrace/base'
 import { ErrorCode, metadataRecord, type RequestOf, type ResponseInputOf } from '@millrace/protocol'
 import { tooLongValue, tooMuchConfig } from './config-limits.ts'
+import { changesForConfig } from './config-consequences.ts'
 import { type Decision, type DecisionContext, isRefusal, type Refusal, refusal } from './decision.ts'
 
 type Request = RequestOf<'IncrementalAlterConfigs'>
@@ -64,7 +65,8 @@ export function handleIncrementalAlterConfigs(
     if (!request.validateOnly) records.push(...changed.records)
     return { resourceType, resourceName, errorCode: ErrorCode.NONE, errorMessage: null }
   })
-  return { records, response: { responses } }
+  const { records: follow, uncleanElections } = changesForConfig(records, context)
+  return { records: [...records, ...follow], response: { responses }, uncleanElections }
 }
 
 function identity({ resourceType, resourceName }: Resource): string {

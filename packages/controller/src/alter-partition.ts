@@ -5,51 +5,50 @@
  *
  * A proposal that leaves the ISR as it is raises the partition epoch all the same: it is how a leader makes sure that an
  * expansion whose answer was lost can't be carried out any more.
+ *
+ * A reassignment is completed here, by the change that brings the last of its new replicas into sync (KIP-455).
  */
-import { NO_NODE, type NodeId } from '@millrace/base'
-import { isAvailable, type MetadataImage, type PartitionImage, type TopicImage } from '@millrace/metadata'
+import type { NodeId } from '@millrace/base'
 import {
-  ErrorCode,
-  metadataRecord,
-  type MetadataRecord,
-  type RequestOf,
-  type ResponseInputOf,
-} from '@millrace/protocol'
+  isAvailable,
+  type LocatedPartition,
+  type MetadataImage,
+  type PartitionImage,
+  type TopicImage,
+} from '@millrace/metadata'
+import { ErrorCode, type RequestOf, type ResponseInputOf } from '@millrace/protocol'
 import type { Decision, DecisionContext } from './decision.ts'
-import { electLeader } from './leader-election.ts'
+import { isrWithout } from './partition-change.ts'
+import { PartitionChanges } from './partition-changes.ts'
 
 type Request = RequestOf<'AlterPartition'>
 type PartitionRequest = Request['topics'][number]['partitions'][number]
 type Response = ResponseInputOf<'AlterPartition'>
 type PartitionResponse = NonNullable<Response['topics']>[number]['partitions'][number]
 
-interface Altered {
-  readonly response: PartitionResponse
-  readonly record: MetadataRecord | null
-}
+/** Of `leadershipRefusal`: the replica is well, but the leader epoch was given to an earlier process of the broker. */
+const EPOCH_OF_ANOTHER_PROCESS = 3
 
 /**
  * Errors: STALE_BROKER_EPOCH; by partition UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, FENCED_LEADER_EPOCH (another
  * leads by now), NOT_CONTROLLER (the leader knows more than this controller), INVALID_UPDATE_VERSION, INVALID_REQUEST,
- * INELIGIBLE_REPLICA.
+ * INELIGIBLE_REPLICA, NEW_LEADER_ELECTED (the change was made, and ended the leader epoch that it was asked for in).
  */
-export function handleAlterPartition(request: Request, { image }: DecisionContext): Decision<Response> {
+export function handleAlterPartition(request: Request, context: DecisionContext): Decision<Response> {
+  const { image } = context
   if (image.brokers.get(request.brokerId)?.epoch !== request.brokerEpoch) {
     return { records: [], response: { errorCode: ErrorCode.STALE_BROKER_EPOCH } }
   }
-  const records: MetadataRecord[] = []
+  const changes = new PartitionChanges(context)
   const topics = request.topics.map(({ topicId, partitions }) => {
     const topic = image.topics.byId(topicId)
     return {
       topicId,
-      partitions: partitions.map((asked) => {
-        const { response, record } = alterOne(request.brokerId, topic, asked, image)
-        if (record !== null) records.push(record)
-        return response
-      }),
+      partitions: partitions.map((asked) => alterOne(request.brokerId, topic, asked, image, changes)),
     }
   })
-  return { records, response: { topics } }
+  const { records, uncleanElections } = changes
+  return { records, response: { topics }, uncleanElections }
 }
 
 function alterOne(
@@ -57,32 +56,34 @@ function alterOne(
   topic: TopicImage | undefined,
   asked: PartitionRequest,
   image: MetadataImage,
-): Altered {
+  changes: PartitionChanges,
+): PartitionResponse {
   if (topic === undefined) return failed(asked, ErrorCode.UNKNOWN_TOPIC_ID)
-  const partition = topic.partitions[asked.partitionIndex]
-  if (partition === undefined) return failed(asked, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+  const located = changes.find(topic, asked.partitionIndex)
+  if (located === undefined) return failed(asked, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+  const { partition } = located
   if (asked.leaderEpoch > partition.leaderEpoch) return failed(asked, ErrorCode.NOT_CONTROLLER)
   if (asked.leaderEpoch < partition.leaderEpoch || partition.leader !== brokerId) {
     return failed(asked, ErrorCode.FENCED_LEADER_EPOCH)
   }
-  if (asked.leadershipRefusal !== 0) return refused(brokerId, topic, asked, partition, image)
+  if (asked.leadershipRefusal !== 0) return refused(brokerId, located, asked, changes)
   if (asked.partitionEpoch > partition.partitionEpoch) return failed(asked, ErrorCode.NOT_CONTROLLER)
   if (asked.partitionEpoch < partition.partitionEpoch) return failed(asked, ErrorCode.INVALID_UPDATE_VERSION)
   const problem = isrProblem(brokerId, asked, partition, image)
   if (problem !== ErrorCode.NONE) return failed(asked, problem)
-  return changed(topic, asked, partition)
+  return changed(located, asked, changes)
 }
 
 interface Member {
   readonly brokerId: NodeId
-  /** −1: the leader does not say. */
-  readonly brokerEpoch: number
+  /** Null: requests of this version do not say. −1: no process of it has fetched from the leader. */
+  readonly brokerEpoch: number | null
 }
 
 function membersOf({ newIsr, newIsrWithEpochs }: PartitionRequest): readonly Member[] {
   return newIsrWithEpochs.length > 0
     ? newIsrWithEpochs
-    : newIsr.map((brokerId) => ({ brokerId, brokerEpoch: -1 }))
+    : newIsr.map((brokerId) => ({ brokerId, brokerEpoch: null }))
 }
 
 function isrProblem(
@@ -106,53 +107,41 @@ function isrProblem(
 
 function isEligible({ brokerId, brokerEpoch }: Member, { brokers }: MetadataImage): boolean {
   const broker = brokers.get(brokerId)
-  return broker !== undefined && isAvailable(broker) && (brokerEpoch === -1 || brokerEpoch === broker.epoch)
+  return broker !== undefined && isAvailable(broker) && (brokerEpoch ?? broker.epoch) === broker.epoch
 }
 
-function changed(topic: TopicImage, asked: PartitionRequest, partition: PartitionImage): Altered {
-  const isr = membersOf(asked).map(({ brokerId }) => brokerId)
-  const { leader, leaderEpoch } = partition
+function changed(
+  located: LocatedPartition,
+  asked: PartitionRequest,
+  changes: PartitionChanges,
+): PartitionResponse {
   const { partitionIndex, leaderRecoveryState } = asked
-  const record = metadataRecord('PartitionChangeRecord', {
-    partitionId: partitionIndex,
-    topicId: topic.id,
-    isr,
-    ...(leaderRecoveryState !== partition.leaderRecoveryState && { leaderRecoveryState }),
-  })
-  const partitionEpoch = partition.partitionEpoch + 1
-  return {
-    record,
-    response: { partitionIndex, leaderId: leader, leaderEpoch, isr, leaderRecoveryState, partitionEpoch },
-  }
+  const isr = membersOf(asked).map(({ brokerId }) => brokerId)
+  const after = changes.change(located, { isr, leaderRecoveryState, isRecordedAnyway: true })
+  // The reassignment that it completed took the leader away, or other replicas: who is asking learns of it as everybody.
+  if (after.leaderEpoch !== asked.leaderEpoch) return failed(asked, ErrorCode.NEW_LEADER_ELECTED)
+  const { leader: leaderId, leaderEpoch, partitionEpoch } = after
+  return { partitionIndex, leaderId, leaderEpoch, isr: after.isr, leaderRecoveryState, partitionEpoch }
 }
 
-/** Whoever must not lead is not in sync either, unless it is the last who may have everything. */
+/**
+ * Whoever must not lead is not in sync either, unless it is the last who may have everything. Only one that merely needs
+ * another epoch is elected again, when nobody else can be.
+ */
 function refused(
   brokerId: NodeId,
-  topic: TopicImage,
+  located: LocatedPartition,
   asked: PartitionRequest,
-  partition: PartitionImage,
-  image: MetadataImage,
-): Altered {
-  const others = partition.isr.filter((id) => id !== brokerId)
-  const isLive = (id: NodeId): boolean => {
-    const broker = image.brokers.get(id)
-    return id !== brokerId && broker !== undefined && isAvailable(broker)
-  }
-  const isr = others.length > 0 ? others : partition.isr
-  const leader = electLeader({ replicas: partition.replicas, isr }, isLive)
-  const record = metadataRecord('PartitionChangeRecord', {
-    partitionId: asked.partitionIndex,
-    topicId: topic.id,
-    ...(others.length > 0 && { isr }),
-    leader: leader === brokerId ? NO_NODE : leader,
+  changes: PartitionChanges,
+): PartitionResponse {
+  changes.change(located, {
+    isr: isrWithout(located.partition.isr, brokerId),
+    distrusted: brokerId,
+    refuser: { id: brokerId, isLastResort: asked.leadershipRefusal === EPOCH_OF_ANOTHER_PROCESS },
   })
-  return {
-    record,
-    response: { partitionIndex: asked.partitionIndex, errorCode: ErrorCode.NEW_LEADER_ELECTED },
-  }
+  return failed(asked, ErrorCode.NEW_LEADER_ELECTED)
 }
 
-function failed({ partitionIndex }: PartitionRequest, errorCode: number): Altered {
-  return { record: null, response: { partitionIndex, errorCode } }
+function failed({ partitionIndex }: PartitionRequest, errorCode: number): PartitionResponse {
+  return { partitionIndex, errorCode }
 }

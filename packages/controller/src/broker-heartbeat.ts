@@ -7,15 +7,14 @@
  */
 import type { BrokerImage, MetadataRecord } from '@millrace/metadata'
 import { ErrorCode, metadataRecord, type RequestOf, type ResponseInputOf } from '@millrace/protocol'
-import type { Decision, DecisionContext } from './decision.ts'
-import { fenceRecords } from './fence-broker.ts'
-import { leaderRecordsForLive, leaderRecordsForShutdown } from './leader-election.ts'
+import type { DecidedChanges, Decision, DecisionContext } from './decision.ts'
+import { fencing } from './fence-broker.ts'
+import { changesForLive, changesForShutdown } from './leader-election.ts'
 
 type Request = RequestOf<'BrokerHeartbeat'>
 type Response = ResponseInputOf<'BrokerHeartbeat'>
 
-interface Next {
-  readonly records: readonly MetadataRecord[]
+interface Next extends DecidedChanges {
   readonly isFenced: boolean
   readonly shouldShutDown: boolean
 }
@@ -26,10 +25,10 @@ export function handleBrokerHeartbeat(request: Request, context: DecisionContext
   if (broker === undefined) return refused(ErrorCode.BROKER_ID_NOT_REGISTERED)
   if (broker.epoch !== request.brokerEpoch) return refused(ErrorCode.STALE_BROKER_EPOCH)
   const isCaughtUp = request.currentMetadataOffset >= broker.epoch
-  const { records, isFenced, shouldShutDown } = broker.fenced
+  const { isFenced, shouldShutDown, ...changes } = broker.fenced
     ? nextOfFenced(request, broker, isCaughtUp, context)
     : nextOfUnfenced(request, broker, context)
-  return { records, response: { isCaughtUp, isFenced, shouldShutDown } }
+  return { ...changes, response: { isCaughtUp, isFenced, shouldShutDown } }
 }
 
 function refused(errorCode: number): Decision<Response> {
@@ -40,31 +39,36 @@ function nextOfFenced(
   { wantFence, wantShutDown }: Request,
   broker: BrokerImage,
   isCaughtUp: boolean,
-  { image }: DecisionContext,
+  context: DecisionContext,
 ): Next {
   if (wantShutDown) return { records: [], isFenced: true, shouldShutDown: true }
   if (wantFence || !isCaughtUp) return { records: [], isFenced: true, shouldShutDown: false }
   // A shutdown that was begun is not taken back: this process gets no leaderships any more.
-  const elections = broker.inControlledShutdown ? [] : leaderRecordsForLive(image, broker.id)
-  return { records: [registrationChange(broker, { fenced: -1 }), ...elections], ...running }
+  const elections = broker.inControlledShutdown ? NO_CHANGES : changesForLive(context, broker.id)
+  const { records, uncleanElections } = elections
+  return {
+    records: [registrationChange(broker, { fenced: -1 }), ...records],
+    uncleanElections,
+    ...running,
+  }
 }
 
 function nextOfUnfenced(request: Request, broker: BrokerImage, context: DecisionContext): Next {
-  const { image } = context
   if (request.wantFence) {
-    return { records: fenceRecords(broker, image), isFenced: true, shouldShutDown: request.wantShutDown }
+    return { ...fencing(broker, context), isFenced: true, shouldShutDown: request.wantShutDown }
   }
   if (!request.wantShutDown) return { records: [], ...running }
-  const handover = leaderRecordsForShutdown(image, broker.id)
-  if (handover.length > 0) {
+  const { records, uncleanElections } = changesForShutdown(context, broker.id)
+  if (records.length > 0) {
     const begin = broker.inControlledShutdown ? [] : [registrationChange(broker, { inControlledShutdown: 1 })]
-    return { records: [...begin, ...handover], ...running }
+    return { records: [...begin, ...records], uncleanElections, ...running }
   }
   if (!isHandoverKnown(broker, context)) return { records: [], ...running }
   // What is still led here, nobody else could lead.
-  return { records: fenceRecords(broker, image), isFenced: true, shouldShutDown: true }
+  return { ...fencing(broker, context), isFenced: true, shouldShutDown: true }
 }
 
+const NO_CHANGES = { records: [], uncleanElections: [] } as const
 const running = { isFenced: false, shouldShutDown: false } as const
 
 /** Until the others know whom to ask instead, stopping would be an outage for their clients. */

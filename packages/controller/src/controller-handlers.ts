@@ -1,12 +1,16 @@
 /** All requests that change metadata on somebody's word, client's or broker's: one file each, and this list. */
 import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
+import { handleAllocateProducerIds } from './allocate-producer-ids.ts'
 import { handleIncrementalAlterConfigs } from './alter-configs.ts'
 import { handleAlterPartition } from './alter-partition.ts'
+import { handleAlterPartitionReassignments } from './alter-partition-reassignments.ts'
 import { handleBrokerHeartbeat } from './broker-heartbeat.ts'
 import { handleCreatePartitions } from './create-partitions.ts'
 import { handleCreateTopics } from './create-topics.ts'
 import type { Decision, DecisionContext } from './decision.ts'
 import { handleDeleteTopics } from './delete-topics.ts'
+import { handleElectLeaders } from './elect-leaders.ts'
+import { handleListPartitionReassignments } from './list-partition-reassignments.ts'
 import { handleBrokerRegistration } from './register-broker.ts'
 import { handleUnregisterBroker } from './unregister-broker.ts'
 
@@ -20,6 +24,10 @@ export type DecidedApi =
   | 'BrokerHeartbeat'
   | 'AlterPartition'
   | 'UnregisterBroker'
+  | 'ElectLeaders'
+  | 'AlterPartitionReassignments'
+  | 'ListPartitionReassignments'
+  | 'AllocateProducerIds'
 
 type ControllerHandlers = {
   readonly [N in DecidedApi]: (
@@ -37,4 +45,8 @@ export const controllerHandlers: ControllerHandlers = {
   BrokerHeartbeat: handleBrokerHeartbeat,
   AlterPartition: handleAlterPartition,
   UnregisterBroker: handleUnregisterBroker,
+  ElectLeaders: handleElectLeaders,
+  AlterPartitionReassignments: handleAlterPartitionReassignments,
+  ListPartitionReassignments: handleListPartitionReassignments,
+  AllocateProducerIds: handleAllocateProducerIds,
 }

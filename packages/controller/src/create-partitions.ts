@@ -77,7 +77,7 @@ function newReplicas(
 ): Assignment | Refusal {
   const { brokers } = context.image
   const existing = topic.partitions.length
-  const replicationFactor = topic.partitions[0]?.replicas.length ?? context.config.defaultReplicationFactor
+  const replicationFactor = replicationFactorOf(topic) ?? context.config.defaultReplicationFactor
   if (assignments !== null) {
     const replicas = assignments.map(({ brokerIds }) => brokerIds)
     return manualAssignment(brokers, replicas, replicationFactor, existing)
@@ -87,6 +87,11 @@ function newReplicas(
     replicationFactor,
     start: context.random.placementStart + placedBefore,
   })
+}
+
+/** As it will be when reassignments that are in progress are done. */
+function replicationFactorOf({ partitions: [first] }: TopicImage): number | undefined {
+  return first === undefined ? undefined : first.replicas.length - first.removingReplicas.length
 }
 
 function growthRecords(image: MetadataImage, topic: TopicImage, assignment: Assignment): MetadataRecord[] {

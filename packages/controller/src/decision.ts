@@ -4,10 +4,17 @@
  */
 import type { NodeId, Offset, Uuid } from '@millrace/base'
 import type { ConfigEntries, ConfigTable, MetadataImage, MetadataRecord } from '@millrace/metadata'
+import type { UncleanElection } from './partition-changes.ts'
 
-/** Records to append, all or none, and the answer to give once they are committed. */
-export interface Decision<Response> {
+/** Records to append, all or none. */
+export interface DecidedChanges {
   readonly records: readonly MetadataRecord[]
+  /** Elections among the records that may lose acknowledged records: to be logged and counted. Left out: none. */
+  readonly uncleanElections?: readonly UncleanElection[]
+}
+
+/** With the answer to give once the records are committed. */
+export interface Decision<Response> extends DecidedChanges {
   readonly response: Response
 }
 

@@ -3,10 +3,10 @@
  * nothing and no client is sent to it. Fencing a broker that lives is safe: it asks to be unfenced with its next heartbeat.
  */
 import type { NodeId } from '@millrace/base'
-import type { BrokerImage, MetadataImage, MetadataRecord } from '@millrace/metadata'
+import type { BrokerImage } from '@millrace/metadata'
 import { metadataRecord } from '@millrace/protocol'
-import type { Decision, DecisionContext } from './decision.ts'
-import { leaderRecordsForGone } from './leader-election.ts'
+import type { DecidedChanges, Decision, DecisionContext } from './decision.ts'
+import { changesForGone } from './leader-election.ts'
 
 /** A broker process. */
 export interface BrokerProcess {
@@ -21,20 +21,22 @@ export interface BrokerFenced {
 
 export function fenceBroker(
   { brokerId, brokerEpoch }: BrokerProcess,
-  { image }: Pick<DecisionContext, 'image'>,
+  context: Pick<DecisionContext, 'image' | 'config'>,
 ): Decision<BrokerFenced> {
+  const { image } = context
   const broker = image.brokers.get(brokerId)
   if (broker === undefined || broker.epoch !== brokerEpoch || broker.fenced) {
     return { records: [], response: { fenced: false } }
   }
-  return { records: fenceRecords(broker, image), response: { fenced: true } }
+  return { ...fencing(broker, context), response: { fenced: true } }
 }
 
 /** @param broker not fenced */
-export function fenceRecords(broker: BrokerImage, image: MetadataImage): MetadataRecord[] {
-  const { id: brokerId, epoch: brokerEpoch } = broker
-  return [
-    metadataRecord('BrokerRegistrationChangeRecord', { brokerId, brokerEpoch, fenced: 1 }),
-    ...leaderRecordsForGone(image, brokerId),
-  ]
+export function fencing(
+  { id: brokerId, epoch: brokerEpoch }: BrokerImage,
+  context: Pick<DecisionContext, 'image' | 'config'>,
+): DecidedChanges {
+  const { records, uncleanElections } = changesForGone(context, brokerId)
+  const fence = metadataRecord('BrokerRegistrationChangeRecord', { brokerId, brokerEpoch, fenced: 1 })
+  return { records: [fence, ...records], uncleanElections }
 }

@@ -3,6 +3,7 @@ export { controllerHandlers, type DecidedApi } from './controller-handlers.ts'
 export { topicIdsNeeded } from './create-topics.ts'
 export type {
   ControllerConfig,
+  DecidedChanges,
   Decision,
   DecisionContext,
   LiveSessions,
@@ -11,5 +12,6 @@ export type {
 } from './decision.ts'
 export { type BrokerFenced, type BrokerProcess, fenceBroker } from './fence-broker.ts'
 export { firstRecords } from './first-records.ts'
-export { electLeader } from './leader-election.ts'
+export { balanceLeaders, type LeaderBalance } from './leader-balance.ts'
+export type { UncleanElection } from './partition-changes.ts'
 export { refuseAll } from './refuse-all.ts'

@@ -1,93 +1,72 @@
 /**
- * Who leads a partition, and who stays in its ISR, when a broker comes, goes, or is about to go.
- *
- * Invariants of all records made here: a leader is in the ISR and was available; the ISR never becomes empty, because
- * its last member may be the only one that has every acknowledged record; every new leader gets a new leader epoch.
- * Out of the ISR nobody is elected: that would lose acknowledged records.
+ * What becomes of the partitions of a broker that comes, goes, or is about to go: who leads them, and who stays in sync.
+ * How a partition is changed is `partition-change.ts`'s.
  */
-import { NO_NODE, type NodeId } from '@millrace/base'
-import {
-  isAvailable,
-  type LocatedPartition,
-  type MetadataImage,
-  type PartitionImage,
-} from '@millrace/metadata'
-import { metadataRecord, type MetadataRecord } from '@millrace/protocol'
+import type { NodeId } from '@millrace/base'
+import { isAvailable, type MetadataImage, type TopicImage } from '@millrace/metadata'
+import type { DecisionContext } from './decision.ts'
+import { isrWithout } from './partition-change.ts'
+import { PartitionChanges } from './partition-changes.ts'
 
-/** @returns the most preferred replica that is in sync and live; `NO_NODE` when there is none */
-export function electLeader(
-  { replicas, isr }: Pick<PartitionImage, 'replicas' | 'isr'>,
-  isLive: (id: NodeId) => boolean,
-): NodeId {
-  return replicas.find((id) => isr.includes(id) && isLive(id)) ?? NO_NODE
+type Context = Pick<DecisionContext, 'image' | 'config'>
+
+/**
+ * For a broker that is gone or fenced: it leaves each ISR that has another member, and leads nothing.
+ */
+export function changesForGone(context: Context, brokerId: NodeId): PartitionChanges {
+  return changesWithout(context, brokerId, () => false)
 }
 
 /**
- * For a broker that is gone, fenced, or replaced by a new process: it leaves each ISR that has another member, and leads
- * nothing. A new process has to prove its log before it is in sync again (KIP-841, KIP-903).
+ * For a new process: it has to prove its log before it is in sync again (KIP-841, KIP-903), and leads nothing that the
+ * process before it led. Where that may have taken with it what it acknowledged, this one is not eligible (KIP-966).
+ * @param mayLack whether the new process may lack records of the topic that the one before it acknowledged
  */
-export function leaderRecordsForGone(image: MetadataImage, brokerId: NodeId): MetadataRecord[] {
-  const isLive = (id: NodeId): boolean => id !== brokerId && isAvailableIn(image, id)
-  return changeRecords(image, brokerId, ({ partition }) => {
-    const others = partition.isr.filter((id) => id !== brokerId)
-    const isr = others.length > 0 ? others : partition.isr
-    const leader =
-      partition.leader === brokerId ? electLeader({ replicas: partition.replicas, isr }, isLive) : null
-    return { isr, leader }
-  })
+export function changesForNewProcess(
+  context: Context,
+  brokerId: NodeId,
+  mayLack: (topic: TopicImage, changes: PartitionChanges) => boolean,
+): PartitionChanges {
+  return changesWithout(context, brokerId, mayLack)
+}
+
+function changesWithout(
+  context: Context,
+  brokerId: NodeId,
+  mayLack: (topic: TopicImage, changes: PartitionChanges) => boolean,
+): PartitionChanges {
+  const changes = new PartitionChanges(context, { brokerId, becomes: 'gone' })
+  for (const located of context.image.topics.candidatePartitions(brokerId)) {
+    changes.change(located, {
+      isr: isrWithout(located.partition.isr, brokerId),
+      ...(mayLack(located.topic, changes) && { distrusted: brokerId }),
+    })
+  }
+  return changes
 }
 
 /**
  * For a broker that wants to stop (controlled shutdown): it hands over what another in-sync replica can take, and leaves
  * those ISRs (KIP-841). What nobody can take it leads on, readable and writable, until it is fenced.
  */
-export function leaderRecordsForShutdown(image: MetadataImage, brokerId: NodeId): MetadataRecord[] {
-  const isLive = (id: NodeId): boolean => id !== brokerId && isAvailableIn(image, id)
-  return changeRecords(image, brokerId, ({ partition }) => {
-    const successor = electLeader(partition, isLive)
-    if (successor === NO_NODE) return { isr: partition.isr, leader: null }
-    const isr = partition.isr.filter((id) => id !== brokerId)
-    return { isr, leader: partition.leader === brokerId ? successor : null }
-  })
-}
-
-/** For a broker that may lead again: partitions without a leader whose ISR it is in get one. */
-export function leaderRecordsForLive(image: MetadataImage, brokerId: NodeId): MetadataRecord[] {
-  const isLive = (id: NodeId): boolean => id === brokerId || isAvailableIn(image, id)
-  return changeRecords(image, brokerId, ({ partition }) => {
-    const leader = partition.leader === NO_NODE ? electLeader(partition, isLive) : null
-    return { isr: partition.isr, leader }
-  })
-}
-
-interface Change {
-  readonly isr: readonly NodeId[]
-  /** Null: as it is. */
-  readonly leader: NodeId | null
-}
-
-/** Looks at the partitions whose ISR the broker is in: it can neither lead another nor be elected there. */
-function changeRecords(
-  image: MetadataImage,
-  brokerId: NodeId,
-  decide: (located: LocatedPartition) => Change,
-): MetadataRecord[] {
-  const records: MetadataRecord[] = []
-  for (const located of image.topics.inSyncPartitions(brokerId)) {
-    const { topic, partitionId, partition } = located
-    const { isr, leader } = decide(located)
-    const shrunk = isr.length < partition.isr.length
-    if (!shrunk && leader === null) continue
-    records.push(
-      metadataRecord('PartitionChangeRecord', {
-        partitionId,
-        topicId: topic.id,
-        ...(shrunk && { isr }),
-        ...(leader !== null && { leader }),
-      }),
-    )
+export function changesForShutdown(context: Context, brokerId: NodeId): PartitionChanges {
+  const { image } = context
+  const changes = new PartitionChanges(context, { brokerId, becomes: 'stopping' })
+  for (const located of image.topics.candidatePartitions(brokerId)) {
+    const { isr } = located.partition
+    const hasSuccessor = isr.some((id) => id !== brokerId && isAvailableIn(image, id))
+    if (hasSuccessor && isr.includes(brokerId)) changes.change(located, { isr: isrWithout(isr, brokerId) })
   }
-  return records
+  return changes
+}
+
+/** For a broker that may lead again: partitions of its that have no leader may get one. */
+export function changesForLive(context: Context, brokerId: NodeId): PartitionChanges {
+  const changes = new PartitionChanges(context, { brokerId, becomes: 'live' })
+  for (const located of context.image.topics.leaderlessPartitions()) {
+    if (located.partition.replicas.includes(brokerId)) changes.change(located, {})
+  }
+  return changes
 }
 
 function isAvailableIn(image: MetadataImage, id: NodeId): boolean {

@@ -6,10 +6,8 @@ import { type LeaderEpoch, NO_NODE, type NodeId, type Uuid } from '@millrace/bas
 import { type BrokersImage, isAvailable } from '@millrace/metadata'
 import { ErrorCode, metadataRecord, type MetadataRecord } from '@millrace/protocol'
 import { type Refusal, refusal } from './decision.ts'
+import { directoryOf } from './log-directory.ts'
 import { availableBrokers, placeReplicas, type Placement } from './replica-placement.ts'
-
-/** Kafka's id for "on whichever log directory the broker chooses" (KIP-858). */
-const UNASSIGNED_DIRECTORY = 'AAAAAAAAAAAAAAAAAAAAAQ' as Uuid
 
 /** Replicas of each new partition, or why they can't be placed. */
 export type Assignment = { readonly replicas: readonly (readonly NodeId[])[] }
@@ -100,9 +98,4 @@ export function partitionRecords(
       directories: replicas.map((id) => directoryOf(brokers, id)),
     })
   })
-}
-
-function directoryOf(brokers: BrokersImage, id: NodeId): Uuid {
-  const [only, ...others] = brokers.get(id)?.logDirs ?? []
-  return only !== undefined && others.length === 0 ? only : UNASSIGNED_DIRECTORY
 }

@@ -34,4 +34,14 @@ export const refuseAll: Refusers = {
   BrokerHeartbeat: (_, { errorCode }) => ({ errorCode }),
   AlterPartition: (_, { errorCode }) => ({ errorCode }),
   UnregisterBroker: (_, refusal) => refusal,
+  ElectLeaders: ({ topicPartitions }, refusal) => ({
+    errorCode: refusal.errorCode,
+    replicaElectionResults: (topicPartitions ?? []).map(({ topic, partitions }) => ({
+      topic,
+      partitionResult: partitions.map((partitionId) => ({ partitionId, ...refusal })),
+    })),
+  }),
+  AlterPartitionReassignments: (_, refusal) => ({ ...refusal, responses: [] }),
+  ListPartitionReassignments: (_, refusal) => ({ ...refusal, topics: [] }),
+  AllocateProducerIds: (_, { errorCode }) => ({ errorCode }),
 }

@@ -3,13 +3,13 @@
  * epoch, the offset of its registration, tells it from every process before it.
  *
  * A new process leads nothing and leaves the ISRs it can leave: the process before it may have acknowledged what it had
- * not flushed (KIP-903).
+ * not flushed (KIP-903). Whether it may be elected out of sync depends on how that one ended (KIP-966).
  */
 import { ZERO_UUID } from '@millrace/base'
 import type { BrokerImage, MetadataImage } from '@millrace/metadata'
 import { ErrorCode, metadataRecord, type RequestOf, type ResponseInputOf } from '@millrace/protocol'
 import { type Decision, type DecisionContext, type LiveSessions, recordOffset } from './decision.ts'
-import { leaderRecordsForGone } from './leader-election.ts'
+import { changesForNewProcess } from './leader-election.ts'
 
 type Request = RequestOf<'BrokerRegistration'>
 type Response = ResponseInputOf<'BrokerRegistration'>
@@ -41,10 +41,27 @@ export function handleBrokerRegistration(request: Request, context: DecisionCont
     inControlledShutdown: false,
     logDirs: request.logDirs,
   })
-  return {
-    records: [registration, ...leaderRecordsForGone(image, request.brokerId)],
-    response: { brokerEpoch },
-  }
+  const { records, uncleanElections } = changesForNewProcess(
+    context,
+    request.brokerId,
+    (topic, changes) =>
+      hasOtherDisk(request, registered) ||
+      (!endedCleanly(request, registered) && changes.mayLoseAcknowledged(topic, request.brokerId)),
+  )
+  return { records: [registration, ...records], response: { brokerEpoch }, uncleanElections }
+}
+
+/** The process before it, which it found in its data folder, was the registered one, and had flushed everything. */
+function endedCleanly({ previousBrokerEpoch }: Request, registered: BrokerImage | undefined): boolean {
+  return previousBrokerEpoch === registered?.epoch
+}
+
+/** It has none of the log directories that the process before it had: whatever was acknowledged, it is not there. */
+function hasOtherDisk({ logDirs }: Request, registered: BrokerImage | undefined): boolean {
+  return (
+    registered === undefined ||
+    (registered.logDirs.length > 0 && !registered.logDirs.some((id) => logDirs.includes(id)))
+  )
 }
 
 function registrationError(

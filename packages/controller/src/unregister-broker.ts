@@ -4,16 +4,14 @@
  */
 import { ErrorCode, metadataRecord, type RequestOf, type ResponseInputOf } from '@millrace/protocol'
 import { type Decision, type DecisionContext, refusal } from './decision.ts'
-import { leaderRecordsForGone } from './leader-election.ts'
+import { changesForGone } from './leader-election.ts'
 
 type Request = RequestOf<'UnregisterBroker'>
 type Response = ResponseInputOf<'UnregisterBroker'>
 
 /** Errors: BROKER_ID_NOT_REGISTERED. */
-export function handleUnregisterBroker(
-  { brokerId }: Request,
-  { image }: DecisionContext,
-): Decision<Response> {
+export function handleUnregisterBroker({ brokerId }: Request, context: DecisionContext): Decision<Response> {
+  const { image } = context
   const broker = image.brokers.get(brokerId)
   if (broker === undefined) {
     const response = refusal(
@@ -23,5 +21,6 @@ export function handleUnregisterBroker(
     return { records: [], response }
   }
   const unregistration = metadataRecord('UnregisterBrokerRecord', { brokerId, brokerEpoch: broker.epoch })
-  return { records: [...leaderRecordsForGone(image, brokerId), unregistration], response: {} }
+  const { records, uncleanElections } = changesForGone(context, brokerId)
+  return { records: [...records, unregistration], response: {}, uncleanElections }
 }

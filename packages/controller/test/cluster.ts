@@ -13,8 +13,9 @@ import {
 import { metadataRecord, type RequestOf, type ResponseInputOf } from '@millrace/protocol'
 import { handleBrokerHeartbeat } from '../src/broker-heartbeat.ts'
 import { BrokerSessions } from '../src/broker-sessions.ts'
-import type { ControllerConfig, Decision, DecisionContext } from '../src/decision.ts'
+import type { ControllerConfig, DecidedChanges, Decision, DecisionContext } from '../src/decision.ts'
 import { type BrokerProcess, fenceBroker } from '../src/fence-broker.ts'
+import type { UncleanElection } from '../src/partition-changes.ts'
 import { handleBrokerRegistration } from '../src/register-broker.ts'
 
 type RegistrationResponse = ResponseInputOf<'BrokerRegistration'>
@@ -43,6 +44,8 @@ export class TestCluster {
   config = testConfig
   /** Sees each decision as it was applied. */
   onChange: ((before: MetadataImage, after: MetadataImage) => void) | null = null
+  /** Of the decisions so far. */
+  readonly uncleanElections: UncleanElection[] = []
   placementStart = 0
   nowMs = 0
   readonly sessions = new BrokerSessions({
@@ -83,15 +86,20 @@ export class TestCluster {
     this.onChange?.(before, this.image)
   }
 
+  carryOut({ records, uncleanElections = [] }: DecidedChanges): void {
+    this.uncleanElections.push(...uncleanElections)
+    if (records.length > 0) this.apply(records)
+  }
+
   /** Decides, applies, answers. */
   run<Request, Response>(
     handle: (request: Request, context: DecisionContext) => Decision<Response>,
     request: Request,
   ): Response {
     const topics = (request as { topics?: readonly unknown[] }).topics?.length ?? 0
-    const { records, response } = handle(request, this.context(topics))
-    if (records.length > 0) this.apply(records)
-    return response
+    const decision = handle(request, this.context(topics))
+    this.carryOut(decision)
+    return decision.response
   }
 
   /** A process of the broker registers. */
@@ -131,9 +139,9 @@ export class TestCluster {
   }
 
   fence(broker: BrokerProcess): boolean {
-    const { records, response } = fenceBroker(broker, this.context())
-    if (records.length > 0) this.apply(records)
-    return response.fenced
+    const decision = fenceBroker(broker, this.context())
+    this.carryOut(decision)
+    return decision.response.fenced
   }
 
   broker(id: number): BrokerImage | undefined {

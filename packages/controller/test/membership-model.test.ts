@@ -193,7 +193,7 @@ function checkRegistration(
   expect(epoch, 'the epoch is the offset of the registration').toBe(before.position.lastOffset + 1)
   if (old !== undefined) expect(epoch).toBeGreaterThan(old.epoch)
   expect(fenced, 'a new process is fenced').toBe(true)
-  for (const { partition } of after.topics.inSyncPartitions(id)) {
+  for (const { partition } of after.topics.candidatePartitions(id)) {
     expect(partition.leader, 'a new process leads nothing').not.toBe(id)
   }
 }

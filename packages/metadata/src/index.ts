@@ -28,6 +28,7 @@ export {
 } from './config/effective-config.ts'
 export { invalidTopicConfig, type TopicConfig, topicConfigTable } from './config/topic-config-keys.ts'
 export { topicDefaultKeys } from './config/topic-defaults.ts'
+export { changedPartition } from './delta/changed-partition.ts'
 export { MetadataDelta } from './delta/metadata-delta.ts'
 export type { TopicDelta } from './delta/topics-delta.ts'
 export {

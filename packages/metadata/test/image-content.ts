@@ -6,6 +6,7 @@ export function contentOf(image: MetadataImage): unknown {
   const byKey = (a: readonly unknown[], b: readonly unknown[]) => (String(a[0]) < String(b[0]) ? -1 : 1)
   return {
     position: image.position,
+    nextProducerId: image.nextProducerId,
     features: [...image.features].toSorted(byKey),
     brokers: [...image.brokers].toSorted(byKey),
     topics: [...image.topics.values()].map((topic) => [topic.name, topic]).toSorted(byKey),

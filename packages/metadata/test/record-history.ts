@@ -1,5 +1,5 @@
 /** Random histories of metadata records that a controller could have written: each record fits what came before. */
-import { type LeaderEpoch, type NodeId, type Uuid } from '@millrace/base'
+import { type LeaderEpoch, NO_NODE, type NodeId, type Uuid } from '@millrace/base'
 import { metadataRecord, type MetadataRecord } from '@millrace/protocol'
 import fc from 'fast-check'
 
@@ -7,7 +7,7 @@ type Step =
   | { readonly kind: 'create'; readonly name: number; readonly partitions: number }
   | { readonly kind: 'remove' | 'change' | 'config' | 'grow'; readonly pick: number; readonly value: number }
   | { readonly kind: BrokerStep; readonly broker: number }
-  | { readonly kind: 'feature' | 'brokerConfig'; readonly value: number }
+  | { readonly kind: 'feature' | 'brokerConfig' | 'producerIds'; readonly value: number }
 type BrokerStep = (typeof brokerSteps)[number]
 
 const brokerSteps = ['register', 'fence', 'unfence', 'shutDown', 'unregister'] as const
@@ -33,7 +33,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     {
       weight: 1,
       arbitrary: fc.record({
-        kind: fc.constantFrom('feature' as const, 'brokerConfig' as const),
+        kind: fc.constantFrom('feature' as const, 'brokerConfig' as const, 'producerIds' as const),
         value: fc.nat(2),
       }),
     },
@@ -48,6 +48,7 @@ export const recordHistory: fc.Arbitrary<MetadataRecord[]> = steps.map((all) => 
   ]
   const topics = new Map<string, { id: Uuid; partitions: number }>()
   const brokerEpochs = new Map<number, number>()
+  let nextProducerId = 0
   for (const step of all) {
     switch (step.kind) {
       case 'create': {
@@ -75,6 +76,10 @@ export const recordHistory: fc.Arbitrary<MetadataRecord[]> = steps.map((all) => 
       }
       case 'feature':
         records.push(metadataRecord('FeatureLevelRecord', { name: 'f', featureLevel: step.value }))
+        break
+      case 'producerIds':
+        nextProducerId += 1000
+        records.push(producerIds(nextProducerId))
         break
       case 'brokerConfig':
         records.push(config(4, step.value === 0 ? '' : '1', step.value === 2 ? null : '3'))
@@ -106,9 +111,21 @@ function registeredBroker(
   }
 }
 
+function producerIds(nextProducerId: number): MetadataRecord {
+  return metadataRecord('ProducerIdsRecord', { brokerId: 1 as NodeId, brokerEpoch: 1, nextProducerId })
+}
+
 function config(resourceType: number, resourceName: string, value: string | null): MetadataRecord {
   return metadataRecord('ConfigRecord', { resourceType, resourceName, name: 'retention.ms', value })
 }
+
+/** A leader is in the ISR, as everywhere. */
+const changes = [
+  { leader: 1 as NodeId, isr: [1 as NodeId], eligibleLeaderReplicas: [] },
+  { leader: NO_NODE, isr: [], eligibleLeaderReplicas: [2 as NodeId], lastKnownElr: [1 as NodeId] },
+  { leader: 2 as NodeId, isr: [2 as NodeId], eligibleLeaderReplicas: [3 as NodeId], lastKnownElr: [] },
+  { leader: 3 as NodeId, isr: [3 as NodeId, 1 as NodeId], addingReplicas: [3 as NodeId] },
+]
 
 function existing(
   step: { readonly kind: 'remove' | 'change' | 'config' | 'grow'; readonly value: number },
@@ -127,7 +144,7 @@ function existing(
         metadataRecord('PartitionChangeRecord', {
           partitionId: step.value % partitions,
           topicId,
-          ...(step.value < 2 ? { leader: step.value as NodeId } : { isr: [step.value as NodeId] }),
+          ...changes[step.value],
         }),
       ]
     case 'config':

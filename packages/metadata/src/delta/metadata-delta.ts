@@ -5,6 +5,7 @@
  * Invariant: the base image stays as it is. A record that contradicts the base asserts: the log or our own code is
  * broken, and going on would let nodes drift apart.
  */
+import { assert } from '@millrace/base'
 import type { MetadataRecord } from '@millrace/protocol'
 import type { ImagePosition, MetadataImage } from '../image/metadata-image.ts'
 import { BrokersDelta } from './brokers-delta.ts'
@@ -18,17 +19,20 @@ export class MetadataDelta {
   readonly brokers: BrokersDelta
   /** Level after the delta; 0: the feature is gone (KIP-584). */
   readonly #features = new Map<string, number>()
+  #nextProducerId: number
 
   constructor(base: MetadataImage) {
     this.base = base
     this.topics = new TopicsDelta(base.topics)
     this.configs = new ConfigsDelta(base.configs)
     this.brokers = new BrokersDelta(base.brokers)
+    this.#nextProducerId = base.nextProducerId
   }
 
   get isEmpty(): boolean {
     const { topics, configs, brokers } = this
-    return topics.isEmpty && configs.isEmpty && brokers.isEmpty && this.#features.size === 0
+    const isStructureEmpty = topics.isEmpty && configs.isEmpty && brokers.isEmpty
+    return isStructureEmpty && this.#features.size === 0 && this.#nextProducerId === this.base.nextProducerId
   }
 
   /** Features whose level changed; 0: gone. */
@@ -62,6 +66,10 @@ export class MetadataDelta {
       case 'FeatureLevelRecord':
         this.#features.set(record.name, record.featureLevel)
         return
+      case 'ProducerIdsRecord':
+        assert(record.nextProducerId > this.#nextProducerId, 'producer ids are given once')
+        this.#nextProducerId = record.nextProducerId
+        return
       case 'NoOpRecord':
         return
     }
@@ -75,6 +83,7 @@ export class MetadataDelta {
       brokers: this.brokers.apply(),
       topics: this.topics.apply(),
       configs: this.configs.apply(),
+      nextProducerId: this.#nextProducerId,
     })
   }
 

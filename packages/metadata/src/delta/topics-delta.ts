@@ -4,11 +4,12 @@
  * Invariants: `changed` and `deleted` are disjoint; a topic that was created and deleted within the delta is in
  * neither.
  */
-import { assert, type LeaderEpoch, type Uuid } from '@millrace/base'
-import { type MetadataRecordOf, NO_LEADER_CHANGE } from '@millrace/protocol'
+import { assert, type Uuid } from '@millrace/base'
+import type { MetadataRecordOf } from '@millrace/protocol'
 import { type PartitionImage, type TopicImage, TopicsImage } from '../image/topics-image.ts'
 import type { PartitionDifference } from '../image/leadership-index.ts'
 import type { PersistentMapEditor } from '../image/persistent-map.ts'
+import { changedPartition } from './changed-partition.ts'
 import { collisionKey } from '../topic-name.ts'
 
 /** What became of one topic that exists after the delta. */
@@ -97,21 +98,7 @@ export class TopicsDelta {
     const index = record.partitionId
     const partition = topic.after[index]
     assert(partition !== undefined, `partition ${topic.name}-${index} changed before it was created`)
-    const elected = record.leader !== NO_LEADER_CHANGE
-    this.#put(topic, index, {
-      replicas: record.replicas ?? partition.replicas,
-      isr: record.isr ?? partition.isr,
-      removingReplicas: record.removingReplicas ?? partition.removingReplicas,
-      addingReplicas: record.addingReplicas ?? partition.addingReplicas,
-      eligibleLeaderReplicas: record.eligibleLeaderReplicas ?? partition.eligibleLeaderReplicas,
-      lastKnownElr: record.lastKnownElr ?? partition.lastKnownElr,
-      directories: record.directories ?? partition.directories,
-      leader: elected ? record.leader : partition.leader,
-      leaderEpoch: elected ? ((partition.leaderEpoch + 1) as LeaderEpoch) : partition.leaderEpoch,
-      partitionEpoch: partition.partitionEpoch + 1,
-      leaderRecoveryState:
-        record.leaderRecoveryState < 0 ? partition.leaderRecoveryState : record.leaderRecoveryState,
-    })
+    this.#put(topic, index, changedPartition(partition, record))
   }
 
   /** @returns the name of the topic that is gone */

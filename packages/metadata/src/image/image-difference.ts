@@ -6,7 +6,7 @@ import { assert } from '@millrace/base'
 import { metadataRecord, type MetadataRecord } from '@millrace/protocol'
 import type { BrokerEndpoint, BrokerFeature, BrokerImage } from './brokers-image.ts'
 import { type ConfigEntries, ConfigResourceType } from './configs-image.ts'
-import { brokerRecord, partitionRecord, topicRecords } from './image-records.ts'
+import { brokerRecord, partitionRecord, producerIdsRecord, topicRecords } from './image-records.ts'
 import type { MetadataImage } from './metadata-image.ts'
 import type { PartitionImage, TopicImage } from './topics-image.ts'
 
@@ -23,6 +23,7 @@ export function imageDifferenceRecords(from: MetadataImage, to: MetadataImage): 
     ...removedTopics(from, to),
     ...topicsDifference(from, to),
     ...configsDifference(from, to),
+    ...(from.nextProducerId === to.nextProducerId ? [] : [producerIdsRecord(to.nextProducerId)]),
   ]
 }
 

@@ -2,6 +2,7 @@
  * An image as records: replayed into an empty image they give this one again. What snapshots hold, and what a thread
  * gets that starts late.
  */
+import { NO_NODE } from '@millrace/base'
 import { metadataRecord, type MetadataRecord } from '@millrace/protocol'
 import type { BrokerImage } from './brokers-image.ts'
 import type { MetadataImage } from './metadata-image.ts'
@@ -19,6 +20,12 @@ export function* imageRecords(image: MetadataImage): IterableIterator<MetadataRe
       yield metadataRecord('ConfigRecord', { resourceType: type, resourceName: name, name: key, value })
     }
   }
+  if (image.nextProducerId > 0) yield producerIdsRecord(image.nextProducerId)
+}
+
+/** Whoever got the last block does not matter any more. */
+export function producerIdsRecord(nextProducerId: number): MetadataRecord {
+  return metadataRecord('ProducerIdsRecord', { brokerId: NO_NODE, brokerEpoch: -1, nextProducerId })
 }
 
 /** A registration as it stands, whatever it has been through. */

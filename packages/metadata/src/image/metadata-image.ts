@@ -24,7 +24,7 @@ export interface MetadataImageParts {
   readonly brokers: BrokersImage
   readonly topics: TopicsImage
   readonly configs: ConfigsImage
-  readonly nextProducerId: ProducerId
+  readonly nextProducerId: number
 }
 
 export class MetadataImage implements MetadataImageParts {
@@ -38,7 +38,7 @@ export class MetadataImage implements MetadataImageParts {
   readonly topics: TopicsImage
   readonly configs: ConfigsImage
   /** First that no broker was given yet. */
-  readonly nextProducerId: ProducerId
+  readonly nextProducerId: number
 
   constructor(parts: MetadataImageParts) {
     this.clusterId = parts.clusterId
@@ -61,7 +61,7 @@ export class MetadataImage implements MetadataImageParts {
       brokers: new Map(),
       topics: TopicsImage.EMPTY,
       configs: ConfigsImage.EMPTY,
-      nextProducerId: 0 as ProducerId,
+      nextProducerId: 0,
     })
   }
 

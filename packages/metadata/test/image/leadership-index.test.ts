@@ -1,4 +1,4 @@
-import { NO_TIMESTAMP, type NodeId, type Offset } from '@millrace/base'
+import { NO_NODE, NO_TIMESTAMP, type NodeId, type Offset } from '@millrace/base'
 import { metadataRecord } from '@millrace/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -7,21 +7,24 @@ import { MetadataImage } from '../../src/image/metadata-image.ts'
 import { recordHistory, testPartition, testUuid } from '../record-history.ts'
 
 const position = { lastOffset: 9 as Offset, epoch: 1, timestampMs: NO_TIMESTAMP }
-const brokers = [0, 1, 2, 3].map((id) => id as NodeId)
+const brokers = [NO_NODE, 0, 1, 2, 3].map((id) => id as NodeId)
 
 const indexed = (image: MetadataImage, broker: NodeId) =>
-  [...image.topics.inSyncPartitions(broker)]
+  [...(broker === NO_NODE ? image.topics.leaderlessPartitions() : image.topics.candidatePartitions(broker))]
     .map(({ topic, partitionId }) => `${topic.name}-${partitionId}`)
     .toSorted()
 
 const searched = (image: MetadataImage, broker: NodeId) =>
   [...image.topics.values()]
     .flatMap(({ name, partitions }) =>
-      partitions.flatMap(({ isr }, index) => (isr.includes(broker) ? [`${name}-${index}`] : [])),
+      partitions.flatMap(({ isr, eligibleLeaderReplicas, leader }, index) => {
+        const isFound = [...isr, ...eligibleLeaderReplicas].includes(broker) || leader === broker
+        return isFound ? [`${name}-${index}`] : []
+      }),
     )
     .toSorted()
 
-test('a broker finds the partitions whose ISR it is in, whenever it is first asked and however they change', () => {
+test('a broker finds the partitions it may lead, and those nobody leads are found, whenever it is first asked and however they change', () => {
   fc.assert(
     fc.property(recordHistory, fc.array(fc.nat(200), { maxLength: 6 }), (history, cuts) => {
       let image = MetadataImage.empty('cluster')

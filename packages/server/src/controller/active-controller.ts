@@ -11,10 +11,12 @@
 import { assert, DiskError, type Env, type NodeId, type Offset, randomUuid, type Rng } from '@millrace/base'
 import type { ControllerApi, ControllerChannel, ControllerRequestContext } from '@millrace/broker'
 import {
+  balanceLeaders,
   type BrokerProcess,
   type ControllerConfig,
   controllerHandlers,
   type DecidedApi,
+  type DecidedChanges,
   type Decision,
   type DecisionContext,
   fenceBroker,
@@ -35,6 +37,7 @@ import {
   type ResponseInputOf,
 } from '@millrace/protocol'
 import { BrokerWatch } from './broker-watch.ts'
+import { type LeaderBalanceConfig, LeaderBalancer } from './leader-balancer.ts'
 import { localContext } from './local-context.ts'
 import { PendingApplies } from './pending-applies.ts'
 
@@ -61,6 +64,7 @@ export interface ActiveControllerOptions {
   readonly sessionTimeoutMs: number
   /** How long an answer waits for brokers to know, when the request says nothing. */
   readonly propagationTimeoutMs: number
+  readonly leaderBalance: LeaderBalanceConfig
 }
 
 type Answer<N extends ControllerApi> = ResponseInputOf<N> | Promise<ResponseInputOf<N>>
@@ -86,9 +90,11 @@ export class ActiveController implements ControllerChannel {
   readonly #rng: Rng
   readonly #watch: BrokerWatch
   readonly #applies: PendingApplies
+  readonly #balancer: LeaderBalancer
   readonly #handlers: Handlers
   /** Quorum epoch in which this node is active. */
   #activeEpoch = NO_ACTIVE_EPOCH
+  #uncleanElections = 0
   #unsubscribe: () => void = () => {}
 
   constructor(options: ActiveControllerOptions) {
@@ -103,6 +109,7 @@ export class ActiveController implements ControllerChannel {
       image: () => (this.#mayDecide ? quorum.latestImage : null),
       fence: (broker) => void this.#fence(broker),
     })
+    this.#balancer = new LeaderBalancer(env, options.leaderBalance, (imbalance) => this.#balance(imbalance))
     this.#handlers = this.#makeHandlers()
   }
 
@@ -115,6 +122,11 @@ export class ActiveController implements ControllerChannel {
   stop(): void {
     this.#unsubscribe()
     this.#resign()
+  }
+
+  /** How many elections this controller made, since its process started, that may have lost acknowledged records. */
+  get uncleanElections(): number {
+    return this.#uncleanElections
   }
 
   /** Requests of this process, and those of the controller listener that are decided here. */
@@ -141,20 +153,22 @@ export class ActiveController implements ControllerChannel {
     this.#options.env.log.info({ epoch: leader.epoch }, 'this node is the active controller')
     this.#writeFirstRecords()
     this.#watch.start()
+    this.#balancer.start()
   }
 
   #resign(): void {
     if (this.#activeEpoch === NO_ACTIVE_EPOCH) return
     this.#activeEpoch = NO_ACTIVE_EPOCH
     this.#watch.stop()
+    this.#balancer.stop()
     this.#applies.releaseAll()
   }
 
   /** Before anything else in a new log: a reader must know at once whether it can read the rest. */
   #writeFirstRecords(): void {
-    const { quorum, env } = this.#options
+    const { quorum, env, decisions } = this.#options
     if (quorum.latestImage.features.size > 0) return
-    quorum.append(firstRecords()).catch((error: unknown) => {
+    quorum.append(firstRecords(decisions)).catch((error: unknown) => {
       // The next active controller finds the log empty, and writes them.
       if (!isForeseen(error)) throw error
       env.log.warn({ reason: error.message }, 'the first records of the metadata log were not committed')
@@ -174,7 +188,12 @@ export class ActiveController implements ControllerChannel {
       UnregisterBroker: (request) => this.#unregisterBroker(request),
       BrokerRegistration: (request) => this.#registerBroker(request),
       BrokerHeartbeat: (request) => this.#heartbeat(request),
-      AlterPartition: (request) => this.#alterPartition(request),
+      AlterPartition: (request) => this.#decide('AlterPartition', request),
+      AllocateProducerIds: (request) => this.#decide('AllocateProducerIds', request),
+      ElectLeaders: (request) => this.#change('ElectLeaders', request, request.timeoutMs),
+      AlterPartitionReassignments: (request) =>
+        this.#change('AlterPartitionReassignments', request, request.timeoutMs),
+      ListPartitionReassignments: (request) => this.#decide('ListPartitionReassignments', request),
       DescribeQuorum: (request, context) =>
         answerOf<'DescribeQuorum'>(quorum.handlers.DescribeQuorum(request, here(context))),
       AddRaftVoter: (request, context) =>
@@ -239,24 +258,19 @@ export class ActiveController implements ControllerChannel {
     return answer
   }
 
-  /** Not waited for by anybody: the leader that asked reads the answer, and others the metadata log. */
-  #alterPartition(request: RequestOf<'AlterPartition'>): Answer<'AlterPartition'> {
-    if (!this.#mayDecide) return refuseAll.AlterPartition(request, NOT_ACTIVE)
-    return this.#commit(
-      'AlterPartition',
-      request,
-      controllerHandlers.AlterPartition(request, this.#context()),
-      null,
-    )
+  /** Nobody is waited for: whoever asks reads the answer, and others the metadata log. */
+  #decide<N extends DecidedApi>(api: N, request: RequestOf<N>): Answer<N> {
+    if (!this.#mayDecide) return refuseAll[api](request, NOT_ACTIVE)
+    return this.#commit(api, request, controllerHandlers[api](request, this.#context()), null)
   }
 
   async #fence(broker: BrokerProcess): Promise<void> {
-    const { quorum, env } = this.#options
+    const { quorum, env, decisions: config } = this.#options
     if (!this.#mayDecide) return
-    const { records, response } = fenceBroker(broker, { image: quorum.latestImage })
-    if (!response.fenced) return
+    const decision = fenceBroker(broker, { image: quorum.latestImage, config })
+    if (!decision.response.fenced) return
     try {
-      await quorum.append(records)
+      await this.#append(decision)
       this.#applies.release(broker.brokerId)
     } catch (error) {
       if (!isForeseen(error)) throw error
@@ -265,6 +279,24 @@ export class ActiveController implements ControllerChannel {
       // Else it is up to the next active controller.
       if (this.#mayDecide) this.#watch.onFencingFailed(broker)
     }
+  }
+
+  /** @returns whether there is more to do, soon */
+  async #balance(imbalancePercentage: number): Promise<boolean> {
+    const { quorum, env, decisions: config } = this.#options
+    if (!this.#mayDecide) return false
+    const decision = balanceLeaders({ image: quorum.latestImage, config }, imbalancePercentage)
+    const { elections, isCutShort } = decision.response
+    if (elections === 0) return false
+    try {
+      await this.#append(decision)
+    } catch (error) {
+      if (!isForeseen(error)) throw error
+      env.log.warn({ reason: error.message }, 'preferred replicas could not be elected')
+      return false
+    }
+    env.log.info({ partitions: elections }, 'preferred replicas lead again')
+    return isCutShort
   }
 
   /* ------------------------------------------------ decisions */
@@ -291,15 +323,16 @@ export class ActiveController implements ControllerChannel {
   async #commit<N extends DecidedApi>(
     api: N,
     request: RequestOf<N>,
-    { records, response }: Decision<ResponseInputOf<N>>,
+    decision: Decision<ResponseInputOf<N>>,
     propagationMs: number | null,
   ): Promise<ResponseInputOf<N>> {
     const { quorum, env } = this.#options
+    const { records, response } = decision
     try {
       // What the answer says ("already exists") may still be on its way to a majority.
       if (records.length === 0) await quorum.settled()
       else {
-        const lastOffset = await quorum.append(records)
+        const lastOffset = await this.#append(decision)
         if (propagationMs !== null) {
           await this.#applies.whenApplied(lastOffset, quorum.image.brokers, propagationMs)
         }
@@ -316,6 +349,16 @@ export class ActiveController implements ControllerChannel {
         errorMessage: error.message,
       })
     }
+  }
+
+  /** In the same turn as the decision. Resolves once it is committed. */
+  async #append({ records, uncleanElections = [] }: DecidedChanges): Promise<Offset> {
+    const lastOffset = await this.#options.quorum.append(records)
+    this.#uncleanElections += uncleanElections.length
+    for (const election of uncleanElections) {
+      this.#options.env.log.error(election, 'unclean leader election: acknowledged records may be lost')
+    }
+    return lastOffset
   }
 }
 

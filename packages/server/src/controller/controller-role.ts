@@ -33,6 +33,7 @@ export class ControllerRole {
       decisions: config.decisions,
       sessionTimeoutMs: config.membership.sessionTimeoutMs,
       propagationTimeoutMs: config.membership.propagationTimeoutMs,
+      leaderBalance: config.leaderBalance,
     })
     this.#server =
       config.controllerListener === null
@@ -80,6 +81,12 @@ export class ControllerRole {
       BrokerRegistration: (request, context) => active.request('BrokerRegistration', request, context),
       BrokerHeartbeat: (request, context) => active.request('BrokerHeartbeat', request, context),
       AlterPartition: (request, context) => active.request('AlterPartition', request, context),
+      AllocateProducerIds: (request, context) => active.request('AllocateProducerIds', request, context),
+      ElectLeaders: (request, context) => active.request('ElectLeaders', request, context),
+      AlterPartitionReassignments: (request, context) =>
+        active.request('AlterPartitionReassignments', request, context),
+      ListPartitionReassignments: (request, context) =>
+        active.request('ListPartitionReassignments', request, context),
       DescribeConfigs: (request) =>
         describeConfigs(request, quorum.image, {
           id: nodeId,

@@ -18,6 +18,7 @@ import { FakeQuorum } from './fake-quorum.ts'
 
 const CONTROLLER = 101 as NodeId
 const SESSION_MS = 2000
+const BALANCE_MS = 300_000
 const context = { clientId: 'test', apiVersion: 7 }
 const decisions: ControllerConfig = {
   nodeId: CONTROLLER,
@@ -64,6 +65,7 @@ beforeEach(() => {
     decisions,
     sessionTimeoutMs: SESSION_MS,
     propagationTimeoutMs: 5000,
+    leaderBalance: { isEnabled: true, intervalMs: BALANCE_MS, imbalancePercentage: 10 },
   })
   controller.start()
 })
@@ -463,4 +465,77 @@ test('a shutdown in order ends with a fenced broker', async () => {
   }
   expect([isFenced(1), isFenced(2)]).toEqual([false, true])
   expect(quorum.image.position.lastOffset).toBeGreaterThan(0 as Offset)
+})
+
+describe('leaders', () => {
+  const partition = () => quorum.image.partition('t', 0)!
+
+  /** Replicas 1 and 2, and the log as it says that only 1 is in sync. */
+  async function createReplicated(): Promise<void> {
+    quorum.elect()
+    await join(1, 2)
+    const assignments = [{ partitionIndex: 0, brokerIds: [1, 2] as NodeId[] }]
+    const topic = { name: 't', numPartitions: -1, replicationFactor: -1, assignments, configs: [] }
+    await controller.request('CreateTopics', { topics: [topic], timeoutMs: 0, validateOnly: false }, context)
+  }
+
+  function alter(leader: number, ...isr: number[]) {
+    const { leaderEpoch, partitionEpoch } = partition()
+    const { id: topicId } = quorum.image.topics.byName('t')!
+    const epochOf = (id: number) => quorum.latestImage.brokers.get(id as NodeId)!.epoch
+    const asked = {
+      partitionIndex: 0,
+      leaderEpoch,
+      newIsr: [],
+      newIsrWithEpochs: isr.map((id) => ({ brokerId: id as NodeId, brokerEpoch: epochOf(id) })),
+      leaderRecoveryState: 0,
+      partitionEpoch,
+      leadershipRefusal: 0,
+    }
+    const topics = [{ topicName: 't', topicId, partitions: [asked] }]
+    const request = { brokerId: leader as NodeId, brokerEpoch: epochOf(leader), topics }
+    return controller.request('AlterPartition', request, context)
+  }
+
+  test('go back to preferred replicas that are in sync again, when it is time to look', async () => {
+    await createReplicated()
+    await controller.request('BrokerHeartbeat', { ...heartbeat(1), wantFence: true }, context)
+    await beat(1)
+    expect(partition()).toMatchObject({ leader: 2, isr: [2] })
+    await beatFor(BALANCE_MS, 1, 2)
+    expect(partition(), 'it is not in sync').toMatchObject({ leader: 2 })
+    await alter(2, 2, 1)
+    await beatFor(BALANCE_MS, 1, 2)
+    expect(partition()).toMatchObject({ leader: 1, leaderEpoch: 2, isr: [2, 1] })
+  })
+
+  test('that an operator lets lead although they may lack records are counted and logged', async () => {
+    await createReplicated()
+    await alter(1, 1)
+    await controller.request('BrokerHeartbeat', { ...heartbeat(1), wantFence: true }, context)
+    const topicPartitions = [{ topic: 't', partitions: [0] }]
+    const request = { electionType: 1, topicPartitions, timeoutMs: 0 }
+    expect(controller.uncleanElections).toBe(0)
+    await controller.request('ElectLeaders', request, context)
+    expect(partition()).toMatchObject({ leader: 2, isr: [2], leaderRecoveryState: 1 })
+    expect(controller.uncleanElections).toBe(1)
+    const errors = world.lines.filter(({ level }) => level === 'error')
+    expect(errors.map(({ fields }) => fields)).toEqual([
+      { topic: 't', partition: 0, leader: 2, leaderEpoch: 2 },
+    ])
+  })
+})
+
+test('a block of producer ids that is not committed is not given', async () => {
+  quorum.elect()
+  await join(1)
+  const brokerEpoch = quorum.latestImage.brokers.get(1 as NodeId)!.epoch
+  const request = { brokerId: 1 as NodeId, brokerEpoch }
+  const first = await controller.request('AllocateProducerIds', request, context)
+  expect(first).toMatchObject({ producerIdStart: 0, producerIdLen: 1000 })
+  quorum.commits = false
+  const lost = controller.request('AllocateProducerIds', request, context)
+  expect(await isSettled(lost)).toBe(false)
+  quorum.depose()
+  expect((await lost).errorCode).toBe(ErrorCode.REQUEST_TIMED_OUT)
 })
