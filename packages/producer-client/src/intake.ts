@@ -40,6 +40,8 @@ export class Intake {
   readonly #lookups = new Set<string>()
   #flushWaiters: FlushWaiter[] = []
   #flushes = 0
+  /** Why no record is accepted any more. */
+  #fatalError: Error | null = null
   /** Somebody was refused for lack of memory and must not be overtaken by smaller records. */
   #isFull = false
   #timer: TimerId | null = null
@@ -48,13 +50,17 @@ export class Intake {
   constructor({ cluster, options, compression, pool }: IntakeOptions) {
     this.#cluster = cluster
     this.#options = options
-    this.#accumulator = new Accumulator({ ...options, clock: cluster.env.clock, pool, compression })
+    const { clock } = cluster.env
+    // Brokers know the last five batches of a producer (Kafka's number); without idempotence only one keeps the order.
+    const partitionInFlightMax = options.enableIdempotence ? Math.min(5, options.inFlightMax) : 1
+    this.#accumulator = new Accumulator({ ...options, partitionInFlightMax, clock, pool, compression })
     this.#sender = new Sender({
       cluster,
       accumulator: this.#accumulator,
       options,
       onProgress: () => this.#advance(),
       isUrgent: () => this.#isFull || this.#flushes > 0,
+      onFatal: (error) => this.#onFatal(error),
     })
   }
 
@@ -68,7 +74,7 @@ export class Intake {
    * @returns false when it has to wait in line: `onLeft` will be called
    */
   accept(topic: string, record: PendingRecord): boolean {
-    const outcome = this.#admission.hasLine(topic) ? false : this.#enter(topic, record)
+    const outcome = this.#fatalError ?? (this.#admission.hasLine(topic) ? false : this.#enter(topic, record))
     if (outcome === true) return true
     if (outcome === false) return this.#wait(topic, record)
     record.sink.onFailed(outcome, 1)
@@ -102,6 +108,14 @@ export class Intake {
     this.#sender.stop()
     if (this.#timer !== null) this.#cluster.env.timers.cancel(this.#timer)
     this.#timer = null
+    this.#admission.fail(error)
+    for (const batch of this.#accumulator.takeAll()) batch.fail(error)
+    this.#checkFlushes()
+  }
+
+  /** Nothing can ever be sent. */
+  #onFatal(error: Error): void {
+    this.#fatalError = error
     this.#admission.fail(error)
     for (const batch of this.#accumulator.takeAll()) batch.fail(error)
     this.#checkFlushes()

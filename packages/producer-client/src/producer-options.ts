@@ -10,6 +10,11 @@ export interface ProducerOptions extends ClientOptions {
    * 0: once it has been handed to the connection; results have no offsets, and losses go unnoticed.
    */
   readonly acks?: Acks | undefined
+  /**
+   * Whether a batch that is sent again is stored once, in its place: brokers recognize it (KIP-98). Needs `acks: 'all'`,
+   * and is the default there. Brokers that give no producer ids (Kafka before 0.11) fail every record: turn it off then.
+   */
+  readonly enableIdempotence?: boolean | undefined
   /** How long a record may wait for company in its batch. Default 5; 0 sends at the end of the turn. */
   readonly lingerMs?: number | undefined
   /** A batch of this size is sent without waiting. Default 65,536. */
@@ -28,7 +33,7 @@ export interface ProducerOptions extends ClientOptions {
   readonly waitingRecordsMax?: number | undefined
   /** Largest request, and so the largest record. Default 1,048,576. */
   readonly requestBytesMax?: number | undefined
-  /** Requests on their way to one broker at the same time. Default 5; one per partition whatever this says. */
+  /** Requests on their way to one broker at the same time. Default 5; of one partition at most 5, and 1 without idempotence. */
   readonly inFlightMax?: number | undefined
   /** From accepting a record to giving up on it, retries included. Default 120,000. */
   readonly deliveryTimeoutMs?: number | undefined
@@ -50,6 +55,7 @@ export type ResolvedProducerOptions = {
 
 const DEFAULTS: ResolvedProducerOptions = {
   acks: 'all',
+  enableIdempotence: true,
   lingerMs: 5,
   batchBytes: 64 * 1024,
   batchBytesMax: 512 * 1024,
@@ -67,7 +73,8 @@ const INT32_MAX = 2 ** 31 - 1
 
 /** @throws ConfigError naming the option and what it accepts */
 export function resolveProducerOptions(options: ProducerOptions): ResolvedProducerOptions {
-  const resolved = withDefaults(DEFAULTS, options)
+  const idempotent = options.enableIdempotence ?? (options.acks ?? DEFAULTS.acks) === 'all'
+  const resolved = { ...withDefaults(DEFAULTS, options), enableIdempotence: idempotent }
   requireBetween('lingerMs', resolved.lingerMs, 0, INT32_MAX)
   requireBetween('requestBytesMax', resolved.requestBytesMax, 1024, 2 ** 30)
   requireBetween('batchBytesMax', resolved.batchBytesMax, 1, resolved.requestBytesMax)
@@ -79,6 +86,9 @@ export function resolveProducerOptions(options: ProducerOptions): ResolvedProduc
   requireBetween('deliveryTimeoutMs', resolved.deliveryTimeoutMs, 1, INT32_MAX)
   if (![0, 1, 'all'].includes(resolved.acks)) {
     throw new ConfigError(`acks must be 0, 1 or 'all', not ${JSON.stringify(resolved.acks)}`)
+  }
+  if (resolved.enableIdempotence && resolved.acks !== 'all') {
+    throw new ConfigError(`enableIdempotence needs acks: 'all', not ${JSON.stringify(resolved.acks)}`)
   }
   if (!COMPRESSIONS.includes(resolved.compression)) {
     const known = COMPRESSIONS.join(', ')

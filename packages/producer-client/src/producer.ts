@@ -34,8 +34,9 @@ const POOLED_SHARE = 0.5
 const RECORDS_PER_TURN = 4096
 
 /**
- * Sends records in batches. Connects when first used. Records of a partition keep their order through retries; a retry
- * after a lost answer can store a batch twice.
+ * Sends records in batches. Connects when first used. Records of a partition keep their order through retries, and each
+ * is stored once, however often it had to be sent (`enableIdempotence`): a record whose `send` failed for lack of an answer
+ * may be stored all the same, once.
  *
  * @example
  * ```ts

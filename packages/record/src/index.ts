@@ -22,6 +22,7 @@ export {
 export { batchValidation, type BatchValidationInput } from './batch-validation.job.ts'
 export { type BatchLimits, validateBatch } from './batch-validator.ts'
 export { buildEndTxnBatch, type EndTxnBatch, type EndTxnMarker, parseEndTxnMarker } from './end-txn-marker.ts'
+export { addToSequence, followsSequence, NO_SEQUENCE, subtractFromSequence } from './sequence.ts'
 export {
   findByTimestamp,
   findMaxTimestamp,

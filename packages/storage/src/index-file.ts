@@ -5,7 +5,8 @@
  * closed one stays on disk and is searched there, entry by entry, so that old segments cost no memory.
  * Must not know: what an entry means.
  * Invariants: entries below `#persisted` are on disk as they are in memory; an index is a hint that can be rebuilt
- * from the log, so that nothing here is ever synced for its own sake.
+ * from the log, so that nothing here is ever synced for its own sake; an index without an entry needs no file, and one that
+ * did not change costs nothing: most partitions of a large cluster are at rest.
  */
 import { assert } from '@millrace/base'
 import type { Disk, DiskError, FileId } from '@millrace/base'
@@ -24,8 +25,11 @@ export class IndexFile {
   #memory: Buffer | null
   #entries: number
   #persisted: number
-  /** The file has bytes behind the last persisted entry. */
+  /** The file, if there is one, has bytes behind the last persisted entry. */
   #mustTrim: boolean
+  /** What a sync is for: changes of the file so far, and those of them that are known to be on disk. */
+  #changes: number
+  #syncedChanges = 0
 
   private constructor(disk: Disk, path: string, entryBytes: number, memory: Buffer | null, entries: number) {
     this.#disk = disk
@@ -36,6 +40,7 @@ export class IndexFile {
     this.#entries = entries
     this.#persisted = memory === null ? entries : 0
     this.#mustTrim = memory !== null
+    this.#changes = 0
     this.bytes = memory ?? this.#scratch
   }
 
@@ -51,6 +56,8 @@ export class IndexFile {
     const size = disk.size(file)
     const index = new IndexFile(disk, path, entryBytes, null, Math.floor(size / entryBytes))
     index.#file = file
+    // The process before this one may have been killed.
+    index.#changes = 1
     index.#mustTrim = size % entryBytes !== 0
     return index
   }
@@ -118,6 +125,11 @@ export class IndexFile {
   /** Writes what is only in memory; not synced. */
   persist(): void {
     if (this.#memory === null || (this.#persisted === this.#entries && !this.#mustTrim)) return
+    if (this.#entries === 0 && this.#file === null && !this.#disk.exists(this.path)) {
+      this.#mustTrim = false
+      return
+    }
+    this.#changes += 1
     const file = this.#openFile()
     const from = this.#persisted * this.entryBytes
     const to = this.#entries * this.entryBytes
@@ -138,8 +150,14 @@ export class IndexFile {
     this.bytes = this.#scratch
   }
 
+  /** @param done runs when what was persisted is durable, or can't be: at once when it is already */
   sync(done: (error: DiskError | null) => void): void {
-    this.#disk.sync(this.#openFile(), done)
+    const changes = this.#changes
+    if (changes === this.#syncedChanges) return done(null)
+    this.#disk.sync(this.#openFile(), (error) => {
+      if (error === null && changes > this.#syncedChanges) this.#syncedChanges = changes
+      done(error)
+    })
   }
 
   close(): void {

@@ -45,6 +45,49 @@ describe('offset index', () => {
   })
 })
 
+describe('an index without an entry', () => {
+  test('has no file, whatever its log goes through', () => {
+    const disk = simDisk()
+    const log = openLog(disk)
+    flush(log, disk)
+    close(log, disk)
+    const names = () => disk.list(DIRECTORY).map(({ name }) => name)
+    expect(names()).toContain('00000000000000000000.log')
+    expect(names().filter((name) => name.endsWith('index'))).toEqual([])
+    const again = openLog(disk, { cleanShutdown: true })
+    close(again, disk)
+    expect(names().filter((name) => name.endsWith('index'))).toEqual([])
+  })
+
+  test('empties the file of another one that had its name', () => {
+    const disk = simDisk()
+    const old = OffsetIndex.create(disk, PATH, offset(0))
+    old.append(offset(1), 10)
+    old.file.persist()
+    old.file.close()
+    const index = OffsetIndex.create(disk, PATH, offset(0))
+    index.file.persist()
+    expect(disk.contentOf(PATH)).toHaveLength(0)
+  })
+})
+
+describe('an index that did not change', () => {
+  test('is neither written nor synced again', () => {
+    const disk = simDisk()
+    const index = OffsetIndex.create(disk, PATH, offset(0))
+    index.append(offset(1), 10)
+    index.file.persist()
+    let synced = 0
+    index.file.sync(() => synced++)
+    disk.settle()
+    expect(synced).toBe(1)
+    const before = disk.changes
+    index.file.persist()
+    index.file.sync(() => synced++)
+    expect(disk.changes).toBe(before)
+  })
+})
+
 describe('time index', () => {
   test('leads to an offset below which nothing is as young', () => {
     const index = TimeIndex.create(simDisk(), PATH, offset(0))

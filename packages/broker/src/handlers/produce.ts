@@ -3,8 +3,8 @@
  *
  * - acks 0: no response; an error closes the connection, as Kafka does. acks 1: answered after the write. acks −1:
  *   after every in-sync replica has it, which under the flush policy `commit` means flushed.
- * - Batches with a producer id are stored as they come; sequence numbers are not checked yet. Transactional batches
- *   are refused, because no transaction can have been begun.
+ * - Batches with a producer id are stored once and in order, however often they come (`Log.checkProducers`).
+ *   Transactional batches are refused, because no transaction can have been begun.
  */
 import { NO_OFFSET } from '@millrace/base'
 import type { Uuid } from '@millrace/base'

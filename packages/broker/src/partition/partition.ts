@@ -13,7 +13,8 @@ import type { BufferPool, Clock, LeaderEpoch, Log as Journal, Offset, Uuid } fro
 import { ErrorCode } from '@millrace/protocol'
 import type { PartitionImage } from '@millrace/metadata'
 import type { AckError, AckWait, ReplicaRole } from '@millrace/replication'
-import type { Log } from '@millrace/storage'
+import type { Log, ProducerVerdict } from '@millrace/storage'
+import { refuseProducer } from '../producer-id/producer-refusal.ts'
 import {
   errorCodeOf,
   type ReplicaCheckpoint,
@@ -57,6 +58,8 @@ export interface PartitionOptions {
 export type PartitionRead =
   | { readonly kind: 'ok'; readonly records: Buffer; release(): void }
   | { readonly kind: 'failed'; readonly errorCode: number }
+
+type Duplicate = ProducerVerdict & { readonly kind: 'duplicate' }
 
 export class Partition implements ReplicaEvents {
   readonly topic: string
@@ -268,6 +271,9 @@ export class Partition implements ReplicaEvents {
   }
 
   #stage(append: Append, batch: Buffer): void {
+    const verdict = this.log.checkProducers(batch)
+    if (verdict.kind === 'refused') return refuseProducer(append, verdict)
+    if (verdict.kind === 'duplicate') return this.#stageDuplicate(append, verdict)
     const info = this.#appendToLog(append, batch)
     if (info === null) return
     append.baseOffset = info.baseOffset
@@ -276,6 +282,16 @@ export class Partition implements ReplicaEvents {
     if (this.#staged.length === 0) this.#surroundings.stagedWrites.add(this)
     this.#staged.push(append)
     this.#stagedBytes += batch.length
+  }
+
+  /** Answered as the batch that is there already, once that is: waits come in the order of the log, so with its end. */
+  #stageDuplicate(append: Append, { baseOffset, lastOffset, timestamp }: Duplicate): void {
+    append.baseOffset = baseOffset
+    append.endOffset = this.log.logEndOffset
+    if (this.log.config.messageTimestampType === 'LogAppendTime') append.logAppendTimeMs = timestamp
+    if (lastOffset < this.highWatermark) return append.succeed()
+    if (this.#staged.length === 0) this.#surroundings.stagedWrites.add(this)
+    this.#staged.push(append)
   }
 
   #appendToLog(append: Append, batch: Buffer): ReturnType<Log['append']> | null {

@@ -74,7 +74,8 @@ export class ProducerIds {
   async #askOnce(): Promise<void> {
     try {
       const { errorCode, producerIdStart = -1, producerIdLen = 0 } = await this.#options.allocate()
-      const isGiven = (errorCode ?? ErrorCode.NONE) === ErrorCode.NONE && producerIdStart >= 0 && producerIdLen > 0
+      const isGiven =
+        (errorCode ?? ErrorCode.NONE) === ErrorCode.NONE && producerIdStart >= 0 && producerIdLen > 0
       if (!isGiven) throw new NoProducerIdError(`the controller answered ${String(errorCode)}`)
       const endId = producerIdStart + producerIdLen
       this.#nextBlock = { next: producerIdStart, length: producerIdLen, endId }

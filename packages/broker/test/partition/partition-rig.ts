@@ -53,7 +53,7 @@ export class PartitionRig {
   /** Lets the oldest validation that the pool was given come to its end. */
   readonly validations: (() => void)[] = []
 
-  constructor(configs: Readonly<Record<string, string>> = {}, image: PartitionImage = IMAGE) {
+  constructor(configs: Readonly<Record<string, string>> = {}, image: PartitionImage = IMAGE, index = 0) {
     this.disk.mkdir('/data')
     const settings = settingsOf(configs)
     const run = <Input, Output>(job: Job<Input, Output>, input: Input): Promise<Output> =>
@@ -61,7 +61,7 @@ export class PartitionRig {
     this.partition = new Partition({
       topic: 'flights',
       topicId: TOPIC_ID,
-      index: 0,
+      index,
       image,
       settings,
       checkpoint: { highWatermark: offset(0), owedEndOffset: null },

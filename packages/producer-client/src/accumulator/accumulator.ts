@@ -6,6 +6,7 @@
  * that are not done, before compression.
  */
 import type { BufferPool, Clock } from '@millrace/base'
+import { addToSequence } from '@millrace/record'
 import type { CompressionType, RecordData, RecordHeaderInput } from '@millrace/record'
 import type { Delivered, DeliverySink } from './delivery-sink.ts'
 import { PartitionQueue } from './partition-queue.ts'
@@ -17,6 +18,7 @@ export interface AccumulatorOptions {
   readonly lingerMs: number
   readonly batchBytes: number
   readonly batchBytesMax: number
+  readonly partitionInFlightMax: number
   readonly bufferBytes: number
   readonly deliveryTimeoutMs: number
   readonly compression: CompressionType
@@ -86,13 +88,13 @@ export class Accumulator {
     return queue
   }
 
-  /** The batch in flight of this queue was stored. */
+  /** A batch in flight of this queue was stored. */
   deliver(queue: PartitionQueue, batch: ProducerBatch, delivered: Delivered): void {
     this.#onDone(queue, batch)
     batch.deliver(delivered)
   }
 
-  /** The batch in flight of this queue failed for good. */
+  /** A batch in flight of this queue failed for good. */
   fail(queue: PartitionQueue, batch: ProducerBatch, errorOf: Error | ((index: number) => Error)): void {
     this.#onDone(queue, batch)
     batch.fail(errorOf)
@@ -115,7 +117,8 @@ export class Accumulator {
     })
     this.#bufferedBytes -= batch.sizeInBytes
     for (const { sizeInBytes } of parts) this.#bufferedBytes += sizeInBytes
-    queue.onSplit(parts)
+    giveSequences(batch, parts)
+    queue.onSplit(batch, parts)
     batch.supersede(parts)
   }
 
@@ -148,7 +151,7 @@ export class Accumulator {
 
   #onDone(queue: PartitionQueue, batch: ProducerBatch): void {
     this.#bufferedBytes -= batch.sizeInBytes
-    queue.onDone()
+    queue.onDone(batch)
     if (queue.isEmpty) this.#active.delete(queue)
   }
 
@@ -188,5 +191,17 @@ export class Accumulator {
       this.#queues.set(topic, queues)
     }
     return (queues[partition] ??= new PartitionQueue(topic, partition, this.#options))
+  }
+}
+
+/** The parts take the place of a batch that is not stored: together they are numbered as it was (as Kafka's client does). */
+function giveSequences({ sequence }: ProducerBatch, parts: readonly ProducerBatch[]): void {
+  if (sequence === null) return
+  let { baseSequence } = sequence
+  for (const part of parts) {
+    part.sequence = { ...sequence, baseSequence }
+    // Later batches must not overtake them: they count as sent.
+    part.attempts = 1
+    baseSequence = addToSequence(baseSequence, part.recordCount)
   }
 }

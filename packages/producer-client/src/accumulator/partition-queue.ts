@@ -1,27 +1,35 @@
 /**
- * The batches of one partition in the order in which they must be stored: some closed, the last one still open. Pure:
- * times are arguments.
+ * The batches of one partition in the order in which they must be stored: some on their way, some closed, the last one
+ * still open. Pure: times are arguments.
  *
- * Invariant: at most one batch is in flight, always the first. Without idempotence that is what keeps the order when a
- * batch has to be sent again.
+ * Invariants: batches are sent for the first time in order; one that failed goes again only as the first of all, and
+ * nothing new is sent while one waits to go again. Without idempotence one batch is in flight at a time: that is what
+ * keeps the order then.
  */
 import { assert } from '@millrace/base'
+import { PartitionSequence } from '../idempotence/partition-sequence.ts'
+import type { ProducerIdentity } from '../idempotence/producer-ids.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 
 export interface QueueLimits {
   readonly lingerMs: number
   /** An open batch of this size does not wait for more. */
   readonly batchBytes: number
+  /** Batches on their way at the same time. More than one needs idempotence. */
+  readonly partitionInFlightMax: number
 }
+
+const NONE = -1
 
 export class PartitionQueue {
   readonly topic: string
   readonly partition: number
+  readonly sequence = new PartitionSequence()
   readonly #limits: QueueLimits
   readonly #batches: ProducerBatch[] = []
+  readonly #inFlight = new Set<ProducerBatch>()
   /** Whether the last of `#batches` may take more records. */
   #isOpen = false
-  #inFlight = false
   /** Not before this, after a failed try. */
   #retryAtMs = 0
 
@@ -35,10 +43,6 @@ export class PartitionQueue {
     return this.#batches.length === 0
   }
 
-  get inFlight(): boolean {
-    return this.#inFlight
-  }
-
   get batches(): readonly ProducerBatch[] {
     return this.#batches
   }
@@ -48,6 +52,16 @@ export class PartitionQueue {
     return this.#isOpen ? this.#batches[this.#batches.length - 1]! : null
   }
 
+  /** The batch that `take` would give, whatever the time; null: none may be sent now. */
+  get next(): ProducerBatch | null {
+    const index = this.#nextIndex()
+    return index === NONE ? null : this.#batches[index]!
+  }
+
+  isInFlight(batch: ProducerBatch): boolean {
+    return this.#inFlight.has(batch)
+  }
+
   /** Starts a new open batch; the present one takes no more records. */
   push(batch: ProducerBatch): void {
     this.#batches.push(batch)
@@ -55,65 +69,101 @@ export class PartitionQueue {
   }
 
   /**
-   * When the first batch may be sent; Infinity while one is in flight or there is none.
+   * When the next batch may be sent; Infinity while none may. Behind others that are on their way, a batch grows until it
+   * is full: fewer and larger requests are worth more than an early one.
    *
    * @param isUrgent nobody may linger: a flush waits, or memory is full
    */
   readyAtMs(isUrgent: boolean): number {
-    const first = this.#batches[0]
-    if (first === undefined || this.#inFlight) return Infinity
-    const isComplete =
-      this.#batches.length > 1 || !this.#isOpen || first.sizeInBytes >= this.#limits.batchBytes
-    const lingersUntilMs = isComplete || isUrgent ? 0 : first.createdMs + this.#limits.lingerMs
+    const index = this.#nextIndex()
+    if (index === NONE) return Infinity
+    const isClosed = index < this.#batches.length - 1 || !this.#isOpen
+    if (index > 0) return isClosed ? this.#retryAtMs : Infinity
+    const next = this.#batches[index]!
+    const isComplete = isClosed || next.sizeInBytes >= this.#limits.batchBytes
+    const lingersUntilMs = isComplete || isUrgent ? 0 : next.createdMs + this.#limits.lingerMs
     return Math.max(this.#retryAtMs, lingersUntilMs)
   }
 
-  /** Whether the first batch may be sent along with others although it could wait. */
+  /** Whether the next batch may be sent along with others although it could wait. */
   canSend(nowMs: number): boolean {
-    return this.#batches.length > 0 && !this.#inFlight && nowMs >= this.#retryAtMs
+    const index = this.#nextIndex()
+    if (index === NONE || nowMs < this.#retryAtMs) return false
+    return index === 0 || index < this.#batches.length - 1 || !this.#isOpen
   }
 
-  /** The first batch goes on its way. */
-  take(): ProducerBatch {
-    const first = this.#batches[0]
-    assert(first !== undefined && !this.#inFlight, 'one batch of a partition is in flight at a time')
-    if (this.#batches.length === 1) this.#isOpen = false
-    this.#inFlight = true
-    first.attempts++
-    return first
+  /**
+   * The next batch goes on its way.
+   * @param identity whose sequences the batches get; null: none, the producer is not idempotent
+   */
+  take(identity: ProducerIdentity | null): ProducerBatch {
+    const index = this.#nextIndex()
+    assert(index !== NONE, 'no batch of the partition may be sent')
+    const batch = this.#batches[index]!
+    if (index === this.#batches.length - 1) this.#isOpen = false
+    if (identity !== null) this.#prepare(batch, identity)
+    this.#inFlight.add(batch)
+    batch.wasFirst = index === 0
+    batch.attempts++
+    return batch
   }
 
-  /** The batch in flight is done with: delivered or failed for good. */
-  onDone(): void {
-    this.#inFlight = false
-    this.#batches.shift()
+  /** A batch in flight is done with: delivered or failed for good. */
+  onDone(batch: ProducerBatch): void {
+    this.#inFlight.delete(batch)
+    this.#batches.splice(this.#batches.indexOf(batch), 1)
   }
 
-  /** The batch in flight goes out again, before all others. */
-  onRetry(atMs: number): void {
-    this.#inFlight = false
+  /** A batch in flight goes out again, before all later ones. */
+  onRetry(batch: ProducerBatch, atMs: number): void {
+    this.#inFlight.delete(batch)
     this.#retryAtMs = atMs
   }
 
-  /** The batch in flight was too large: `parts` take its place. */
-  onSplit(parts: readonly ProducerBatch[]): void {
-    this.#inFlight = false
-    this.#batches.splice(0, 1, ...parts)
+  /** A batch in flight was too large: `parts` take its place, and its sequence. */
+  onSplit(batch: ProducerBatch, parts: readonly ProducerBatch[]): void {
+    this.#inFlight.delete(batch)
+    this.#batches.splice(this.#batches.indexOf(batch), 1, ...parts)
   }
 
-  /** Takes out the batches that may not be tried any more, except one in flight. */
+  /** Takes out the batches that may not be tried any more, except those in flight. */
   takeExpired(nowMs: number): ProducerBatch[] {
-    const start = this.#inFlight ? 1 : 0
-    let end = start
-    while (end < this.#batches.length && this.#batches[end]!.deadlineMs <= nowMs) end++
-    if (end === this.#batches.length && end > start) this.#isOpen = false
-    return this.#batches.splice(start, end - start)
+    const isExpired = (batch: ProducerBatch): boolean =>
+      batch.deadlineMs <= nowMs && !this.#inFlight.has(batch)
+    const expired = this.#batches.filter(isExpired)
+    if (expired.length === 0) return expired
+    if (expired.at(-1) === this.#batches.at(-1)) this.#isOpen = false
+    this.#batches.splice(0, this.#batches.length, ...this.#batches.filter((batch) => !isExpired(batch)))
+    // One that was sent leaves a gap, or may have been stored: nobody can tell.
+    if (expired.some((batch) => batch.sequence !== null)) this.sequence.onGap()
+    return expired
   }
 
-  /** Takes out everything, a batch in flight included. */
+  /** Takes out everything, batches in flight included. */
   takeAll(): ProducerBatch[] {
     this.#isOpen = false
-    this.#inFlight = false
+    this.#inFlight.clear()
     return this.#batches.splice(0)
+  }
+
+  #nextIndex(): number {
+    const count = this.#batches.length
+    if (this.#inFlight.size >= this.#limits.partitionInFlightMax) return NONE
+    let index = 0
+    while (index < count && this.#inFlight.has(this.#batches[index]!)) index++
+    if (index === count) return NONE
+    // A new epoch begins when the last batch of the old one has come back.
+    if (index === 0) return this.sequence.hasGap && this.#inFlight.size > 0 ? NONE : 0
+    const isNew = this.#batches[index]!.attempts === 0
+    return isNew && this.sequence.isProven ? index : NONE
+  }
+
+  #prepare(batch: ProducerBatch, identity: ProducerIdentity): void {
+    if (batch.sequence !== null && !(this.sequence.hasGap && !batch.isUncertain)) return
+    if (this.sequence.hasGap) {
+      // Nothing behind it is stored, because it is not: all begin anew.
+      for (const later of this.#batches) later.sequence = null
+    }
+    batch.sequence = this.sequence.assign(batch.recordCount, identity)
   }
 }

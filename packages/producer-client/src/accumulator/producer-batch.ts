@@ -6,8 +6,9 @@
  */
 import { assert } from '@millrace/base'
 import type { BufferPool } from '@millrace/base'
-import { readRecords, RecordBatchBuilder } from '@millrace/record'
+import { readRecords, RecordBatchBuilder, RecordBatchView } from '@millrace/record'
 import type { CompressionType, RecordData, RecordHeaderInput, RecordView } from '@millrace/record'
+import type { BatchSequence } from '../idempotence/batch-sequence.ts'
 import type { Delivered, DeliverySink } from './delivery-sink.ts'
 
 export interface ProducerBatchOptions {
@@ -31,12 +32,17 @@ export class ProducerBatch {
   attempts = 0
   /** Why the last try failed. */
   lastError: Error | null = null
+  /** When it was sent last, all batches before it were done with. */
+  wasFirst = false
+  /** A try ended without a word on whether the batch was stored. */
+  isUncertain = false
   readonly #compression: CompressionType
   readonly #builder: RecordBatchBuilder
   /** Runs of neighbours with the same sink: `#sinks[i]` has the records from `#starts[i]` to the next run's start. */
   readonly #sinks: DeliverySink[] = []
   readonly #starts: number[] = []
   #encoded: Buffer | null = null
+  #sequence: BatchSequence | null = null
   #finished: PromiseWithResolvers<void> | null = null
   #isDone = false
 
@@ -62,6 +68,19 @@ export class ProducerBatch {
     return this.#isDone
   }
 
+  /** Given when it is first sent; null before, and for producers without idempotence. */
+  get sequence(): BatchSequence | null {
+    return this.#sequence
+  }
+
+  /** Another one than before is for a batch that is known not to be stored: its bytes are no connection's any more. */
+  set sequence(sequence: BatchSequence | null) {
+    this.#sequence = sequence
+    if (sequence === null || this.#encoded === null) return
+    const { producerId, producerEpoch, baseSequence } = sequence
+    new RecordBatchView(this.#encoded).stampProducer(producerId, producerEpoch, baseSequence)
+  }
+
   /** @returns false when the record does not fit any more */
   tryAppend(
     timestamp: number,
@@ -81,9 +100,9 @@ export class ProducerBatch {
     return true
   }
 
-  /** The bytes to send: compressed and checksummed once, the same at every try. */
+  /** The bytes to send: compressed once, the same at every try with the same sequence. */
   encode(): Buffer {
-    this.#encoded ??= this.#builder.build({ compression: this.#compression })
+    this.#encoded ??= this.#builder.build({ compression: this.#compression, ...this.#sequence })
     return this.#encoded
   }
 

@@ -9,7 +9,7 @@ import type { PartitionQueue } from '../accumulator/partition-queue.ts'
 import type { ProducerBatch } from '../accumulator/producer-batch.ts'
 import type { Acks } from '../producer-options.ts'
 
-/** A batch on its way, with the queue that it is the first of. */
+/** A batch on its way, with its queue. */
 export interface InFlightBatch {
   readonly queue: PartitionQueue
   readonly batch: ProducerBatch
@@ -62,7 +62,10 @@ export type BatchVerdict =
 /** What an answer means for a batch; whether a failed one is tried again is another question. */
 export function judgeAnswer(batch: ProducerBatch, answer: PartitionAnswer): BatchVerdict {
   const { topic, partition, recordCount } = batch
-  if (answer.errorCode === ErrorCode.NONE) {
+  // Stored earlier, so long ago that the broker does not know where: Kafka's clients take it for success.
+  const isStored =
+    answer.errorCode === ErrorCode.NONE || answer.errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER
+  if (isStored) {
     const { baseOffset, logAppendTimeMs } = answer
     return { kind: 'delivered', delivered: { topic, partition, baseOffset, logAppendTime: logAppendTimeMs } }
   }

@@ -21,7 +21,10 @@ import type { ResponseOf } from '@millrace/protocol'
 import type { Accumulator } from '../accumulator/accumulator.ts'
 import type { PartitionQueue } from '../accumulator/partition-queue.ts'
 import type { ProducerBatch } from '../accumulator/producer-batch.ts'
+import { ProducerIds } from '../idempotence/producer-ids.ts'
+import type { ProducerIdentity } from '../idempotence/producer-ids.ts'
 import type { ResolvedProducerOptions } from '../producer-options.ts'
+import { judgeSequenced, losesIdentity, mayBeStored } from './failure-verdict.ts'
 import {
   judgeAnswer,
   leaderHint,
@@ -35,11 +38,16 @@ import type { InFlightBatch, PartitionAnswer } from './produce-request.ts'
 export interface SenderOptions {
   readonly cluster: Cluster
   readonly accumulator: Accumulator
-  readonly options: Pick<ResolvedProducerOptions, 'acks' | 'inFlightMax' | 'requestBytesMax'>
+  readonly options: Pick<
+    ResolvedProducerOptions,
+    'acks' | 'enableIdempotence' | 'inFlightMax' | 'requestBytesMax'
+  >
   /** Called when batches are done with and memory is free. */
   readonly onProgress: () => void
   /** Whether batches may not linger now. */
   readonly isUrgent: () => boolean
+  /** No batch can ever be sent. */
+  readonly onFatal: (error: Error) => void
 }
 
 /** What may go to one leader now. */
@@ -49,6 +57,13 @@ interface LeaderGroup {
   readonly ready: PartitionQueue[]
   /** Queues that could wait, but may as well come along. */
   readonly willing: PartitionQueue[]
+}
+
+/** How a try ended that did not succeed. */
+interface Failure {
+  /** Bytes of it may have reached the broker. */
+  readonly hasLeft: boolean
+  readonly answer?: PartitionAnswer
 }
 
 /** Apart from metadata, which on Kafka's wire would wait behind a slow produce. */
@@ -61,19 +76,24 @@ export class Sender {
   readonly #options: SenderOptions['options']
   readonly #onProgress: () => void
   readonly #isUrgent: () => boolean
+  /** Null for a producer without idempotence. */
+  readonly #producerIds: ProducerIds | null
   readonly #inFlight = new Map<string, number>()
   #willDrain = false
   #timer: TimerId | null = null
   #timerAtMs = Infinity
   #stopped = false
 
-  constructor({ cluster, accumulator, options, onProgress, isUrgent }: SenderOptions) {
+  constructor({ cluster, accumulator, options, onProgress, isUrgent, onFatal }: SenderOptions) {
     this.#env = cluster.env
     this.#cluster = cluster
     this.#accumulator = accumulator
     this.#options = options
     this.#onProgress = onProgress
     this.#isUrgent = isUrgent
+    this.#producerIds = options.enableIdempotence
+      ? new ProducerIds({ cluster, onReady: () => this.wake(), onFatal })
+      : null
   }
 
   /** Looks for work at the end of this turn. */
@@ -97,6 +117,7 @@ export class Sender {
   /** No request is sent any more. */
   stop(): void {
     this.#stopped = true
+    this.#producerIds?.stop()
     if (this.#timer !== null) this.#env.timers.cancel(this.#timer)
     this.#timer = null
   }
@@ -122,7 +143,10 @@ export class Sender {
 
   #expire(nowMs: number): void {
     const expired = this.#accumulator.takeExpired(nowMs)
-    for (const batch of expired) batch.fail(expiredError(batch, nowMs))
+    for (const batch of expired) {
+      batch.lastError ??= this.#producerIds?.lastError ?? null
+      batch.fail(expiredError(batch, nowMs))
+    }
     if (expired.length > 0) this.#onProgress()
   }
 
@@ -131,7 +155,12 @@ export class Sender {
     const groups = new Map<string, LeaderGroup>()
     const isUrgent = this.#isUrgent()
     let wakeAtMs = Infinity
+    const identity = this.#producerIds?.current() ?? null
     for (const queue of this.#accumulator.active) {
+      if (this.#lacksIdentity(queue, identity)) {
+        wakeAtMs = Math.min(wakeAtMs, queue.batches[0]!.deadlineMs)
+        continue
+      }
       const readyAtMs = queue.readyAtMs(isUrgent)
       const isReady = readyAtMs <= nowMs
       if (!isReady) wakeAtMs = Math.min(wakeAtMs, readyAtMs)
@@ -151,12 +180,23 @@ export class Sender {
     return groups
   }
 
+  /** The cluster is asked for one; batches wait for it until their time is over. */
+  #lacksIdentity(queue: PartitionQueue, identity: ProducerIdentity | null): boolean {
+    if (this.#producerIds === null) return false
+    if (identity === null) return true
+    if (!queue.sequence.needsOther(identity)) return false
+    this.#producerIds.abandon(identity.producerId)
+    this.wake()
+    return true
+  }
+
   /** Waits for a leader, unless the partition has been gone for so long that its topic was deleted. */
   #onNoLeader(queue: PartitionQueue, nowMs: number): void {
     const { metadata, options } = this.#cluster
-    const waitedMs = nowMs - queue.batches[0]!.createdMs
+    const waitedMs = nowMs - queue.next!.createdMs
     if (metadata.isMissing(queue.topic, queue.partition) && waitedMs >= options.unknownTopicTimeoutMs) {
-      const batch = queue.take()
+      const batch = queue.take(null)
+      if (batch.sequence !== null) queue.sequence.onGap()
       const error = new BrokerError(
         ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
         produceTo(batch),
@@ -170,19 +210,25 @@ export class Sender {
 
   #sendGroup({ endpoint, ready, willing }: LeaderGroup): void {
     const key = formatEndpoint(endpoint)
+    const identity = this.#producerIds?.current() ?? null
+    const nowMs = this.#env.clock.monoMs()
     let next = 0
     while (next < ready.length && (this.#inFlight.get(key) ?? 0) < this.#options.inFlightMax) {
       const taken: InFlightBatch[] = []
+      const again: PartitionQueue[] = []
       let room = this.#options.requestBytesMax
       const take = (queue: PartitionQueue): boolean => {
-        const size = queue.batches[0]!.sizeInBytes
+        const size = queue.next!.sizeInBytes
         if (taken.length > 0 && size > room) return false
         room -= size
-        taken.push({ queue, batch: queue.take() })
+        taken.push({ queue, batch: queue.take(identity) })
+        // A request has one batch of a partition: the next goes with the next.
+        if (queue.readyAtMs(false) <= nowMs) again.push(queue)
         return true
       }
       while (next < ready.length && take(ready[next]!)) next++
       while (willing.length > 0 && take(willing.at(-1)!)) willing.pop()
+      ready.push(...again)
       this.#inFlight.set(key, (this.#inFlight.get(key) ?? 0) + 1)
       void this.#send(endpoint, taken).finally(() => {
         this.#inFlight.set(key, this.#inFlight.get(key)! - 1)
@@ -196,6 +242,7 @@ export class Sender {
   async #send(endpoint: Endpoint, sent: readonly InFlightBatch[]): Promise<void> {
     const { acks } = this.#options
     const { requestTimeoutMs } = this.#cluster.options
+    let hasLeft = false
     try {
       const request = produceRequest(
         sent,
@@ -204,6 +251,7 @@ export class Sender {
         (topic) => this.#cluster.metadata.topic(topic)?.topicId,
       )
       const link = await this.#cluster.link(endpoint, { lane: LANE })
+      hasLeft = true
       if (acks === 0) {
         await link.send('Produce', request)
         for (const { queue, batch } of sent)
@@ -213,7 +261,7 @@ export class Sender {
       }
     } catch (error) {
       if (needsRefresh(error) || error instanceof TimeoutError) this.#cluster.refreshSoon()
-      for (const { queue, batch } of sent) this.#onFailed(queue, batch, error as Error)
+      for (const { queue, batch } of sent) this.#onFailed(queue, batch, error as Error, { hasLeft })
     }
   }
 
@@ -232,6 +280,7 @@ export class Sender {
             produceTo(batch),
             'the answer lacks this partition',
           ),
+          { hasLeft: true },
         )
         continue
       }
@@ -242,7 +291,10 @@ export class Sender {
   #onPartitionAnswer(queue: PartitionQueue, batch: ProducerBatch, answer: PartitionAnswer): void {
     const verdict = judgeAnswer(batch, answer)
     if (verdict.kind === 'delivered') {
-      this.#settle(queue, batch, () => this.#accumulator.deliver(queue, batch, verdict.delivered))
+      this.#settle(queue, batch, () => {
+        if (batch.sequence !== null) queue.sequence.onStored(batch.sequence)
+        this.#accumulator.deliver(queue, batch, verdict.delivered)
+      })
     } else if (verdict.kind === 'split') {
       this.#settle(queue, batch, () => this.#accumulator.split(queue, batch))
     } else {
@@ -250,25 +302,43 @@ export class Sender {
       const hint = leaderHint(batch, answer)
       if (hint !== null) this.#cluster.metadata.applyLeaderHint(hint)
       if (error.refreshMetadata) this.#cluster.refreshSoon()
-      this.#onFailed(queue, batch, error, answer)
+      this.#onFailed(queue, batch, error, { hasLeft: true, answer })
     }
   }
 
-  #onFailed(queue: PartitionQueue, batch: ProducerBatch, error: Error, answer?: PartitionAnswer): void {
+  #onFailed(queue: PartitionQueue, batch: ProducerBatch, error: Error, failure: Failure): void {
     this.#settle(queue, batch, () => {
       const nowMs = this.#env.clock.monoMs()
       batch.lastError = error
+      if (failure.hasLeft && mayBeStored(error)) batch.isUncertain = true
       const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#cluster.options
       const retryAtMs = nowMs + backoffMs({ initialMs, maxMs }, batch.attempts, this.#env.rng.u32())
-      if (!isRetriable(error)) this.#accumulator.fail(queue, batch, recordErrors(batch, error, answer))
-      else if (retryAtMs >= batch.deadlineMs) this.#accumulator.fail(queue, batch, expiredError(batch, nowMs))
-      else queue.onRetry(retryAtMs)
+      const isTriedAgain = this.#isTriedAgain(queue, batch, error)
+      if (isTriedAgain && retryAtMs < batch.deadlineMs) return queue.onRetry(batch, retryAtMs)
+      // Its sequence is not used by another batch: what comes behind it begins anew.
+      if (batch.sequence !== null) queue.sequence.onGap()
+      if (isTriedAgain) this.#accumulator.fail(queue, batch, expiredError(batch, nowMs))
+      else this.#accumulator.fail(queue, batch, recordErrors(batch, error, failure.answer))
     })
+  }
+
+  #isTriedAgain(queue: PartitionQueue, batch: ProducerBatch, error: Error): boolean {
+    const { sequence, isUncertain, wasFirst } = batch
+    if (sequence === null) return isRetriable(error)
+    if (losesIdentity(error)) this.#producerIds?.abandon(sequence.producerId)
+    const { hasGap } = queue.sequence
+    const verdict = judgeSequenced({ error, wasFirst, hasGap, isUncertain })
+    if (verdict === 'usual') return isRetriable(error)
+    if (verdict === 'anew') {
+      batch.isUncertain = false
+      queue.sequence.onGap()
+    }
+    return verdict !== 'fail'
   }
 
   /** After `close` has failed all batches, an answer that still comes changes nothing. */
   #settle(queue: PartitionQueue, batch: ProducerBatch, act: () => void): void {
-    if (!batch.isDone && queue.inFlight) act()
+    if (!batch.isDone && queue.isInFlight(batch)) act()
   }
 }
 

@@ -4,8 +4,8 @@
  */
 import { NO_OFFSET } from '@millrace/base'
 import type { Offset, TimestampMs } from '@millrace/base'
+import { addToSequence, NO_SEQUENCE, subtractFromSequence } from '@millrace/record'
 import type { RecordBatchView } from '@millrace/record'
-import { addToSequence, NO_SEQUENCE, subtractFromSequence } from './sequence.ts'
 
 export interface ProducerBatchMetadata {
   readonly lastSequence: number
@@ -33,7 +33,7 @@ export interface ProducerEntry {
 }
 
 /** What a retry may still be: a producer has at most five requests in flight (Kafka's number). */
-export const BATCHES_KEPT = 5
+const BATCHES_KEPT = 5
 
 export function baseSequenceOf({ lastSequence, offsetDelta }: ProducerBatchMetadata): number {
   return subtractFromSequence(lastSequence, offsetDelta)

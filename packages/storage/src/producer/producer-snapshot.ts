@@ -8,8 +8,8 @@
  */
 import { crc32c, readInt64, writeInt64 } from '@millrace/base'
 import type { Offset, TimestampMs } from '@millrace/base'
+import { NO_SEQUENCE } from '@millrace/record'
 import type { ProducerBatchMetadata, ProducerEntry } from './producer-entry.ts'
-import { NO_SEQUENCE } from './sequence.ts'
 
 const VERSION = 1
 const CRC_START = 6

@@ -7,10 +7,9 @@
  * `expirationMs` is forgotten.
  */
 import type { Offset, TimestampMs } from '@millrace/base'
-import { RecordBatchView } from '@millrace/record'
+import { followsSequence, RecordBatchView } from '@millrace/record'
 import { baseOffsetOf, baseSequenceOf, entryAfter, lastSequenceOf } from './producer-entry.ts'
 import type { ProducerBatchMetadata, ProducerEntry } from './producer-entry.ts'
-import { followsSequence } from './sequence.ts'
 
 /** Why a batch must not be appended; each is one of Kafka's error codes. */
 export type ProducerRefusal =

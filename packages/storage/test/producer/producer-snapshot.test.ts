@@ -39,27 +39,11 @@ const ENTRIES: ProducerEntry[] = [
   },
 ]
 
-/** Version 1 as Kafka's schema has it, by hand: one producer. */
-function kafkaSnapshot(): Buffer {
-  const bytes = Buffer.from(
-    [
-      '0001', // version
-      '00000000', // checksum
-      '00000001', // entries
-      '0000000000000fa0', // producer id
-      '0002', // epoch
-      '00000001', // last sequence
-      '0000010000000002', // last offset
-      '00000001', // offset delta
-      '0000018bcfe56801', // timestamp
-      'ffffffff', // coordinator epoch
-      'ffffffffffffffff', // first offset of the open transaction
-    ].join(''),
-    'hex',
-  )
-  bytes.writeUInt32BE(crc32c(bytes, 6, bytes.length), 2)
-  return bytes
-}
+/** Of Apache Kafka 4.2.0, after two million records of one producer. */
+const KAFKA_SNAPSHOT = Buffer.from(
+  '00018c2653ee0000000100000000000000000000001e847f00000000001e847f00000be5000001a2119e4352ffffffffffffffffffffffff',
+  'hex',
+)
 
 test('all is read as it was written', () => {
   expect(parseProducerSnapshot(formatProducerSnapshot(ENTRIES))).toEqual(ENTRIES)
@@ -67,14 +51,21 @@ test('all is read as it was written', () => {
 })
 
 test("Kafka's files are read: the last batch of each producer", () => {
-  const [entry] = parseProducerSnapshot(kafkaSnapshot())!
-  expect(entry).toEqual({ ...ENTRIES[0], batches: ENTRIES[0]!.batches.slice(-1), lastSeenMs: -1 })
-})
-
-test("the entries are where Kafka's reader looks for them", () => {
-  const ours = formatProducerSnapshot(ENTRIES.slice(0, 1))
-  const kafkas = kafkaSnapshot()
-  expect(ours.subarray(6, kafkas.length).toString('hex')).toBe(kafkas.subarray(6).toString('hex'))
+  const timestamp = time(1_795_591_914_322)
+  const entry = {
+    producerId: 0,
+    producerEpoch: 0,
+    batches: [{ lastSequence: 1_999_999, lastOffset: offset(1_999_999), offsetDelta: 3045, timestamp }],
+    lastTimestamp: timestamp,
+    coordinatorEpoch: -1,
+    currentTxnFirstOffset: offset(-1),
+    lastSeenMs: -1,
+  }
+  expect(parseProducerSnapshot(KAFKA_SNAPSHOT)).toEqual([entry])
+  // What is added lies behind what Kafka reads: its DumpLogSegments takes such a file.
+  const ours = formatProducerSnapshot([entry])
+  const entries = KAFKA_SNAPSHOT.subarray(6)
+  expect(ours.subarray(6, 6 + entries.length).toString('hex')).toBe(entries.toString('hex'))
   expect(ours.readUInt32BE(2)).toBe(crc32c(ours, 6, ours.length))
 })
 
