@@ -1,5 +1,5 @@
 /** Clients as commands use them: opened from the shared options, closed on every path, their errors made readable. */
-import { Admin, BrokerError, type ClientOptions, MillraceError } from '@millrace/client'
+import { Admin, BrokerError, type ClientOptions, MillraceError, PartialFailureError } from '@millrace/client'
 import { CliError } from './cli-error.ts'
 import type { ConnectionOptions } from './options.ts'
 
@@ -69,12 +69,25 @@ const HINTS: ReadonlyMap<string, string> = new Map([
     'UNSUPPORTED_VERSION',
     'This cluster does not offer that. With Apache Kafka, it takes KRaft of version 3.9 or newer.',
   ],
+  [
+    'INVALID_REPLICA_ASSIGNMENT',
+    'Name brokers of `millrace broker list`, each once, and leave one that is in sync.',
+  ],
+  [
+    'PREFERRED_LEADER_NOT_AVAILABLE',
+    'The first of the replicas must run and be in sync: `millrace partition list` shows who is.',
+  ],
+  [
+    'ELIGIBLE_LEADERS_NOT_AVAILABLE',
+    'At least one replica must run: `millrace partition list` shows where they are, `millrace broker list` who runs.',
+  ],
   ['INVALID_CONFIG', '`millrace topic describe NAME --configs` shows the names and values of a topic.'],
 ])
 
 function asCliError(error: MillraceError, { bootstrap }: ConnectionOptions): CliError {
   // The input of a producer failed, not the producer: its message already tells how far it came.
   if (error.cause instanceof CliError) return new CliError(error.cause.code, error.message, null)
+  if (error instanceof PartialFailureError) return ofSeveral(error)
   if (isLeaderless(error)) {
     const message = `no controller is active, because a majority of them is missing or cannot agree: ${error.message}`
     return new CliError('NO_ACTIVE_CONTROLLER', message, LEADERLESS_HINT)
@@ -84,6 +97,20 @@ function asCliError(error: MillraceError, { bootstrap }: ConnectionOptions): Cli
     ? `Is a broker running at ${bootstrap}? Start one with \`millrace broker\`, or name another with --bootstrap.`
     : (HINTS.get(error.code) ?? null)
   return new CliError(error.code, error.message, hint)
+}
+
+const NAMED_FAILURES_MAX = 3
+
+/** Named are the first ones; when all failed in the same way, what helps against that is said once. */
+function ofSeveral({ code, failures, message }: PartialFailureError): CliError {
+  const errors = [...failures.values()]
+  const codes = new Set(errors.map((error) => error.code))
+  const [only = code] = codes.size === 1 ? codes : []
+  const hint = HINTS.get(only) ?? null
+  const left = errors.slice(NAMED_FAILURES_MAX)
+  if (left.length === 0) return new CliError(code, message, hint)
+  const shown = message.slice(0, message.indexOf(`; ${left[0]!.message}`))
+  return new CliError(code, `${shown}; and ${left.length} more`, hint)
 }
 
 /** Brokers answered, and said for the whole time that no controller decides. */

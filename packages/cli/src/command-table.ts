@@ -39,7 +39,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup | CommandFamily
       },
       {
         name: 'decommission',
-        summary: 'make the cluster forget a broker that will not come back',
+        summary: 'move the replicas of a broker to others, then make the cluster forget it',
         load: () => import('./commands/broker-decommission.ts'),
       },
     ],
@@ -104,6 +104,31 @@ export const commandTable: readonly (CommandEntry | CommandGroup | CommandFamily
         name: 'delete',
         summary: 'delete topics with all their records',
         load: () => import('./commands/topic-delete.ts'),
+      },
+    ],
+  },
+  {
+    name: 'partition',
+    summary: 'look at partitions with their replicas, move them, elect leaders',
+    examples: [
+      'millrace partition list --under-replicated',
+      'millrace partition reassign --topic flights --partition 0 --replicas 1,2,3',
+    ],
+    commands: [
+      {
+        name: 'list',
+        summary: 'list partitions with leader, replicas and who is in sync',
+        load: () => import('./commands/partition-list.ts'),
+      },
+      {
+        name: 'reassign',
+        summary: 'move partitions to other brokers, or call that off',
+        load: () => import('./commands/partition-reassign.ts'),
+      },
+      {
+        name: 'elect',
+        summary: 'have leaders elected',
+        load: () => import('./commands/partition-elect.ts'),
       },
     ],
   },

@@ -1,5 +1,5 @@
 /** Which broker has how many partitions. */
-import type { Admin, CallOptions, TopicMetadata } from '@millrace/client'
+import type { Admin, CallOptions, TopicDescription } from '@millrace/client'
 
 export interface PartitionCounts {
   readonly topics: number
@@ -18,7 +18,10 @@ export interface BrokerPartitions {
   readonly topics: readonly string[]
 }
 
-export async function describeAllTopics(admin: Admin, options: CallOptions = {}): Promise<TopicMetadata[]> {
+export async function describeAllTopics(
+  admin: Admin,
+  options: CallOptions = {},
+): Promise<TopicDescription[]> {
   const listed = await admin.listTopics(options)
   return await admin.describeTopics(
     listed.map(({ name }) => name),
@@ -26,7 +29,7 @@ export async function describeAllTopics(admin: Admin, options: CallOptions = {})
   )
 }
 
-export function partitionCounts(topics: readonly TopicMetadata[]): PartitionCounts {
+export function partitionCounts(topics: readonly TopicDescription[]): PartitionCounts {
   const counts = new Map<number, { leads: number; replicas: number; topics: Set<string> }>()
   const of = (broker: number) => {
     const found = counts.get(broker) ?? { leads: 0, replicas: 0, topics: new Set<string>() }

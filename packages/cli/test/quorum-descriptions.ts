@@ -1,6 +1,6 @@
 /** Descriptions as the admin client gives them, for tests of what is made of them. */
 import { leaderEpoch, nodeId, offset, timestampMs, type Uuid } from '@millrace/base'
-import type { BrokerDescription, QuorumDescription, QuorumReplica, TopicMetadata } from '@millrace/client'
+import type { BrokerDescription, QuorumDescription, QuorumReplica, TopicDescription } from '@millrace/client'
 
 export function directoryOf(id: number): Uuid {
   return String(id).padStart(21, 'D').concat('A') as Uuid
@@ -40,7 +40,7 @@ export function broker(id: number, isFenced = false): BrokerDescription {
 }
 
 /** @param partitions replicas of each, the leader first; a leader of −1 stands for none */
-export function topic(name: string, partitions: readonly (readonly number[])[]): TopicMetadata {
+export function topic(name: string, partitions: readonly (readonly number[])[]): TopicDescription {
   return {
     name,
     topicId: directoryOf(7),
@@ -50,8 +50,10 @@ export function topic(name: string, partitions: readonly (readonly number[])[]):
       leader: nodeId(leader),
       leaderEpoch: leaderEpoch(0),
       replicas: [...(leader < 0 ? [] : [leader]), ...others].map(nodeId),
-      isr: [],
-      shardPort: 0,
+      isr: [...(leader < 0 ? [] : [leader, ...others])].map(nodeId),
+      offlineReplicas: [],
+      eligibleLeaderReplicas: [],
+      lastKnownElr: [],
     })),
   }
 }

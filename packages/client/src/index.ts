@@ -14,6 +14,10 @@ export type {
   ConfigType,
 } from './admin/config-operations.ts'
 export type { DeletedRecords, DeleteRecordsTarget } from './admin/delete-records.ts'
+export type { ReplicaDescription, ReplicaDescriptions } from './admin/describe-replicas.ts'
+export { isUnderReplicated } from './admin/describe-topics.ts'
+export type { PartitionDescription, TopicDescription } from './admin/describe-topics.ts'
+export type { ElectionOutcome, ElectionType } from './admin/elect-leaders.ts'
 export type {
   NewVoter,
   QuorumDescription,
@@ -21,6 +25,7 @@ export type {
   QuorumReplica,
   VoterKey,
 } from './admin/quorum-operations.ts'
+export type { OngoingReassignment, PartitionReassignment } from './admin/reassignment-operations.ts'
 export type { CreatedTopic, NewPartitions, NewTopic, TopicListing } from './admin/topic-operations.ts'
 export { formatEndpoint, parseBootstrap } from './bootstrap.ts'
 export { requireBetween, withDefaults } from './client-options.ts'

@@ -41,7 +41,8 @@ export interface ReadOptions {
   readonly from: Position
   /**
    * Where each partition stops, as it is when reading starts; iteration ends when all have. Default: never, new records
-   * are waited for.
+   * are waited for. Where a partition has lost its end since then, as a leader without a replica may that does not flush
+   * (`log.flush.policy=os`), it stops where it ends now; an offset is waited for all the same.
    */
   readonly until?: Position | undefined
   /** Only these partitions of the topic; default: all, and those that are added later from their beginning. */

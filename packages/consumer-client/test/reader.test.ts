@@ -26,6 +26,48 @@ describe('reading', () => {
     expect(reader.position(0)).toBe(35)
   })
 
+  it('ends where the log ends now, when it has lost the end that was to be read up to', async () => {
+    const { cluster, consumer } = await readerRig()
+    fill(cluster, 30)
+    const reader = consumer.read('flights', { from: 'beginning', until: 'end' })
+    let isFirst = true
+    cluster.intercept('Fetch', () => {
+      if (isFirst) cluster.partition('flights').batches.splice(2)
+      isFirst = false
+      return undefined
+    })
+    expect(await cluster.until(all(reader))).toEqual(numbers(0, 20))
+    expect(reader.position(0)).toBe(20)
+  })
+
+  it('waits for an end that it was given as a number', async () => {
+    const { cluster, consumer } = await readerRig()
+    fill(cluster, 20)
+    const reading = all(consumer.read('flights', { from: 'beginning', until: { offset: 30 } }))
+    await cluster.advance(2000)
+    fill(cluster, 20)
+    expect(await cluster.until(reading)).toHaveLength(30)
+  })
+
+  it('reports an end that was lost together with what was read already', async () => {
+    const { cluster, consumer } = await readerRig({ partitionMaxBytes: 1 })
+    fill(cluster, 40)
+    const reader = consumer.read('flights', { from: 'beginning', until: 'end' })
+    let fetches = 0
+    cluster.intercept('Fetch', () => {
+      fetches += 1
+      if (fetches === 3) cluster.partition('flights').batches.splice(1)
+      return undefined
+    })
+    const iterator = reader.messages()
+    expect(await cluster.until(take(iterator, 20))).toEqual(numbers(0, 20))
+    await expect(cluster.until(iterator.next())).rejects.toMatchObject({
+      name: 'OffsetOutOfRangeError',
+      offset: 20,
+    })
+    await consumer.close()
+  })
+
   it('ends at once where there is nothing', async () => {
     const { cluster, consumer } = await readerRig({}, { partitions: 3 })
     expect(await cluster.until(all(consumer.read('flights', { from: 'beginning', until: 'end' })))).toEqual(

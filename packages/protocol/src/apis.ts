@@ -5,6 +5,7 @@
 import { addRaftVoter } from './api/add-raft-voter.ts'
 import { allocateProducerIds } from './api/allocate-producer-ids.ts'
 import { alterPartition } from './api/alter-partition.ts'
+import { alterPartitionReassignments } from './api/alter-partition-reassignments.ts'
 import { apiVersions } from './api/api-versions.ts'
 import { beginQuorumEpoch } from './api/begin-quorum-epoch.ts'
 import { brokerHeartbeat } from './api/broker-heartbeat.ts'
@@ -15,7 +16,10 @@ import { deleteRecords } from './api/delete-records.ts'
 import { deleteTopics } from './api/delete-topics.ts'
 import { describeCluster } from './api/describe-cluster.ts'
 import { describeConfigs } from './api/describe-configs.ts'
+import { describeLogDirs } from './api/describe-log-dirs.ts'
 import { describeQuorum } from './api/describe-quorum.ts'
+import { describeTopicPartitions } from './api/describe-topic-partitions.ts'
+import { electLeaders } from './api/elect-leaders.ts'
 import { endQuorumEpoch } from './api/end-quorum-epoch.ts'
 import { fetch } from './api/fetch.ts'
 import { fetchSnapshot } from './api/fetch-snapshot.ts'
@@ -23,6 +27,7 @@ import { findCoordinator } from './api/find-coordinator.ts'
 import { incrementalAlterConfigs } from './api/incremental-alter-configs.ts'
 import { initProducerId } from './api/init-producer-id.ts'
 import { listOffsets } from './api/list-offsets.ts'
+import { listPartitionReassignments } from './api/list-partition-reassignments.ts'
 import { metadata } from './api/metadata.ts'
 import { offsetForLeaderEpoch } from './api/offset-for-leader-epoch.ts'
 import { produce } from './api/produce.ts'
@@ -52,8 +57,12 @@ export const apis = {
   InitProducerId: initProducerId,
   OffsetForLeaderEpoch: offsetForLeaderEpoch,
   DescribeConfigs: describeConfigs,
+  DescribeLogDirs: describeLogDirs,
   CreatePartitions: createPartitions,
+  ElectLeaders: electLeaders,
   IncrementalAlterConfigs: incrementalAlterConfigs,
+  AlterPartitionReassignments: alterPartitionReassignments,
+  ListPartitionReassignments: listPartitionReassignments,
   Vote: vote,
   BeginQuorumEpoch: beginQuorumEpoch,
   EndQuorumEpoch: endQuorumEpoch,
@@ -68,6 +77,7 @@ export const apis = {
   RemoveRaftVoter: removeRaftVoter,
   UpdateRaftVoter: updateRaftVoter,
   AllocateProducerIds: allocateProducerIds,
+  DescribeTopicPartitions: describeTopicPartitions,
 } as const
 
 type Apis = typeof apis

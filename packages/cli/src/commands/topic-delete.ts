@@ -1,5 +1,6 @@
 import { usageError } from '../cli-error.ts'
 import { defineCommand } from '../command.ts'
+import { confirm, isInteractive } from '../confirm.ts'
 import { addConnectionOptions, type ConnectionOptions } from '../options.ts'
 
 interface Options extends ConnectionOptions {
@@ -17,20 +18,11 @@ export default defineCommand<Options>({
   },
 
   async run({ args: names, options, output, signal }) {
-    if (options.yes !== true && process.stdin.isTTY && process.stderr.isTTY) await confirm(names, signal)
+    if (options.yes !== true && isInteractive()) {
+      await confirm(`Delete ${names.join(', ')} with all records?`, usageError('nothing was deleted'), signal)
+    }
     const { withAdmin } = await import('../client-session.ts')
     await withAdmin(options, (admin) => admin.deleteTopics(names))
     output.result({ deleted: names }, () => names.map((name) => `deleted topic ${name}`).join('\n'))
   },
 })
-
-async function confirm(names: readonly string[], signal: AbortSignal): Promise<void> {
-  const { createInterface } = await import('node:readline/promises')
-  const dialog = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const answer = await dialog.question(`Delete ${names.join(', ')} with all records? [y/N] `, { signal })
-    if (!/^y(es)?$/i.test(answer.trim())) throw usageError('nothing was deleted', null)
-  } finally {
-    dialog.close()
-  }
-}

@@ -1,5 +1,12 @@
-import type { Admin, ConfigEntry, TopicMetadata } from '@millrace/client'
+import type { Admin, ConfigEntry, TopicDescription } from '@millrace/client'
 import { defineCommand } from '../command.ts'
+import {
+  elrText,
+  lagText,
+  partitionRows,
+  type PartitionRow,
+  statePaint,
+} from '../partitions/partition-row.ts'
 import { addConnectionOptions, type ConnectionOptions } from '../options.ts'
 import { paint } from '../output.ts'
 import { table } from '../table.ts'
@@ -9,23 +16,18 @@ interface Options extends ConnectionOptions {
   readonly configs?: true
 }
 
-interface PartitionDescription {
-  readonly partition: number
-  readonly leader: number
-  readonly leaderEpoch: number
-  readonly replicas: readonly number[]
-  readonly isr: readonly number[]
+interface DescribedPartition extends Omit<PartitionRow, 'topic'> {
   /** First offset that can be read; null while there is no leader to ask. */
   readonly logStartOffset: number | null
   /** Offset of the next record; null likewise. */
   readonly endOffset: number | null
 }
 
-interface TopicDescription {
+interface DescribedTopic {
   readonly name: string
   readonly topicId: string
   readonly isInternal: boolean
-  readonly partitions: readonly PartitionDescription[]
+  readonly partitions: readonly DescribedPartition[]
   /** Those that differ from the default, or all with --configs. */
   readonly configs: readonly Pick<ConfigEntry, 'name' | 'value' | 'source'>[]
 }
@@ -47,7 +49,7 @@ export default defineCommand<Options>({
   },
 })
 
-async function describe(admin: Admin, name: string, allConfigs: boolean): Promise<TopicDescription> {
+async function describe(admin: Admin, name: string, allConfigs: boolean): Promise<DescribedTopic> {
   const [topics, [resource]] = await Promise.all([
     admin.describeTopics([name]),
     admin.describeConfigs([{ type: 'topic', name }]),
@@ -63,26 +65,25 @@ async function describe(admin: Admin, name: string, allConfigs: boolean): Promis
   }
 }
 
-async function withOffsets(admin: Admin, topic: TopicMetadata): Promise<PartitionDescription[]> {
+async function withOffsets(admin: Admin, topic: TopicDescription): Promise<DescribedPartition[]> {
   const led = topic.partitions
     .filter(({ leader }) => leader >= 0)
     .map(({ partition }) => ({ topic: topic.name, partition }))
-  const [starts, ends] = await Promise.all([
+  const [starts, ends, rows] = await Promise.all([
     admin.listOffsets(led.map((place) => ({ ...place, at: 'beginning' as const }))),
     admin.listOffsets(led.map((place) => ({ ...place, at: 'end' as const }))),
+    partitionRows(admin, [topic], [topic.name]),
   ])
-  return topic.partitions.map(({ partition, leader, leaderEpoch, replicas, isr }) => ({
-    partition,
-    leader,
-    leaderEpoch,
-    replicas,
-    isr,
-    logStartOffset: starts.find((found) => found.partition === partition)?.offset ?? null,
-    endOffset: ends.find((found) => found.partition === partition)?.offset ?? null,
+  return rows.map(({ topic: _, ...row }) => ({
+    ...row,
+    logStartOffset: starts.find((found) => found.partition === row.partition)?.offset ?? null,
+    endOffset: ends.find((found) => found.partition === row.partition)?.offset ?? null,
   }))
 }
 
-function descriptionText({ name, topicId, partitions, configs }: TopicDescription): string {
+function descriptionText({ name, topicId, partitions, configs }: DescribedTopic): string {
+  const hasLag = partitions.some(({ lags }) => lags.length > 0)
+  const hasElr = partitions.some((each) => elrText(each) !== '')
   const records = partitions.reduce(
     (sum, each) => sum + ((each.endOffset ?? 0) - (each.logStartOffset ?? 0)),
     0,
@@ -96,8 +97,11 @@ function descriptionText({ name, topicId, partitions, configs }: TopicDescriptio
       { title: 'EPOCH', align: 'right' },
       { title: 'REPLICAS' },
       { title: 'ISR' },
+      ...(hasElr ? [{ title: 'ELR' }] : []),
+      ...(hasLag ? [{ title: 'LAG' }] : []),
       { title: 'START', align: 'right' },
       { title: 'END', align: 'right' },
+      { title: 'STATE' },
     ],
     partitions.map((each) => [
       each.partition,
@@ -105,8 +109,11 @@ function descriptionText({ name, topicId, partitions, configs }: TopicDescriptio
       each.leaderEpoch,
       each.replicas.join(','),
       each.isr.join(','),
+      ...(hasElr ? [elrText(each)] : []),
+      ...(hasLag ? [lagText(each)] : []),
       shown(each.logStartOffset),
       shown(each.endOffset),
+      statePaint(each),
     ]),
   )
   if (configs.length === 0) return `${head}\n\n${body}`

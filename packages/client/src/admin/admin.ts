@@ -3,7 +3,7 @@ import type { ClientOptions } from '../client-options.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { listOffsets } from '../cluster/list-offsets.ts'
 import type { FoundOffset, OffsetQuery } from '../cluster/list-offsets.ts'
-import type { TopicMetadata } from '../cluster/metadata-cache.ts'
+import type { TopicPartition } from '../cluster/by-leader.ts'
 import type { CallOptions } from '../retry/call-scope.ts'
 import { describeCluster, unregisterBroker } from './cluster-operations.ts'
 import type { BrokerDescription, ClusterDescription, DescribeClusterOptions } from './cluster-operations.ts'
@@ -11,15 +11,17 @@ import { alterConfigs, describeConfigs } from './config-operations.ts'
 import type { ConfigAlteration, ConfigDescription, ConfigResource } from './config-operations.ts'
 import { deleteRecords } from './delete-records.ts'
 import type { DeletedRecords, DeleteRecordsTarget } from './delete-records.ts'
+import { describeReplicas } from './describe-replicas.ts'
+import type { ReplicaDescriptions } from './describe-replicas.ts'
+import { describeTopics } from './describe-topics.ts'
+import type { TopicDescription } from './describe-topics.ts'
+import { electLeaders } from './elect-leaders.ts'
+import type { ElectionOutcome, ElectionType } from './elect-leaders.ts'
 import { addVoter, describeQuorum, removeVoter } from './quorum-operations.ts'
 import type { NewVoter, QuorumDescription, VoterKey } from './quorum-operations.ts'
-import {
-  createPartitions,
-  createTopics,
-  deleteTopics,
-  describeTopics,
-  listTopics,
-} from './topic-operations.ts'
+import { listPartitionReassignments, alterPartitionReassignments } from './reassignment-operations.ts'
+import type { OngoingReassignment, PartitionReassignment } from './reassignment-operations.ts'
+import { createPartitions, createTopics, deleteTopics, listTopics } from './topic-operations.ts'
 import type { CreatedTopic, NewPartitions, NewTopic, TopicListing } from './topic-operations.ts'
 
 export interface ValidateOptions extends CallOptions {
@@ -71,8 +73,8 @@ export class Admin {
     return listTopics(this.#cluster, this.#cluster.scope(options))
   }
 
-  /** Partitions with leaders and replicas, in the order of `names`. */
-  describeTopics(names: readonly string[], options: CallOptions = {}): Promise<TopicMetadata[]> {
+  /** Partitions with leaders, replicas and who of them is in sync, in the order of `names`. */
+  describeTopics(names: readonly string[], options: CallOptions = {}): Promise<TopicDescription[]> {
     return describeTopics(this.#cluster, names, this.#cluster.scope(options))
   }
 
@@ -87,6 +89,60 @@ export class Admin {
       options.validateOnly ?? false,
       this.#cluster.scope(options),
     )
+  }
+
+  /**
+   * Sizes of replicas, and how far followers lag where that is known. `topics`: null for all.
+   *
+   * @example
+   * ```ts
+   * const { replicas } = await admin.describeReplicas(['flights'])
+   * const lagging = replicas.filter(({ lag }) => (lag ?? 0) > 0)
+   * ```
+   */
+  describeReplicas(
+    topics: readonly string[] | null,
+    options: CallOptions = {},
+  ): Promise<ReplicaDescriptions> {
+    return describeReplicas(this.#cluster, topics, this.#cluster.scope(options))
+  }
+
+  /**
+   * Has leaders elected now: the preferred ones, or, where nobody could lead without losing acknowledged records, `unclean`
+   * ones that lose them. `partitions`: null for all that need it.
+   * @throws BrokerError PREFERRED_LEADER_NOT_AVAILABLE, ELIGIBLE_LEADERS_NOT_AVAILABLE, UNKNOWN_TOPIC_OR_PARTITION
+   */
+  electLeaders(
+    type: ElectionType,
+    partitions: readonly TopicPartition[] | null,
+    options: CallOptions = {},
+  ): Promise<ElectionOutcome[]> {
+    return electLeaders(this.#cluster, type, partitions, this.#cluster.scope(options))
+  }
+
+  /**
+   * Moves partitions to other brokers, or cancels that (KIP-455). Resolves when it has begun; the copying goes on while
+   * `listPartitionReassignments` shows it.
+   *
+   * @example
+   * ```ts
+   * await admin.alterPartitionReassignments([{ topic: 'flights', partition: 0, replicas: [2, 3, 4] }])
+   * ```
+   * @throws BrokerError INVALID_REPLICA_ASSIGNMENT, NO_REASSIGNMENT_IN_PROGRESS, UNKNOWN_TOPIC_OR_PARTITION
+   */
+  alterPartitionReassignments(
+    reassignments: readonly PartitionReassignment[],
+    options: CallOptions = {},
+  ): Promise<void> {
+    return alterPartitionReassignments(this.#cluster, reassignments, this.#cluster.scope(options))
+  }
+
+  /** Partitions that are on their way to other brokers, by topic and number. `partitions`: null for all. */
+  listPartitionReassignments(
+    partitions: readonly TopicPartition[] | null = null,
+    options: CallOptions = {},
+  ): Promise<OngoingReassignment[]> {
+    return listPartitionReassignments(this.#cluster, partitions, this.#cluster.scope(options))
   }
 
   describeConfigs(

@@ -51,13 +51,13 @@ async function askCluster(
   includeFenced: boolean,
   signal: AbortSignal,
 ): Promise<ResponseOf<'DescribeCluster'>> {
-  if (!includeFenced) return await cluster.requestAny('DescribeCluster', {}, signal)
+  if (!includeFenced) return await cluster.requestAny('DescribeCluster', {}, { signal })
   try {
-    return await cluster.requestAny('DescribeCluster', { includeFencedBrokers: true }, signal)
+    return await cluster.requestAny('DescribeCluster', { includeFencedBrokers: true }, { signal })
   } catch (error) {
     // A broker that serves no v2 knows of no fenced brokers, or keeps them to itself.
     if (!(error instanceof MillraceError) || error.code !== 'UNSUPPORTED_VERSION') throw error
-    return await cluster.requestAny('DescribeCluster', {}, signal)
+    return await cluster.requestAny('DescribeCluster', {}, { signal })
   }
 }
 

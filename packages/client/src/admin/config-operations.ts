@@ -97,7 +97,7 @@ export async function describeConfigs(
         }
         const { results } =
           target === null
-            ? await cluster.requestAny('DescribeConfigs', request, signal)
+            ? await cluster.requestAny('DescribeConfigs', request, { signal })
             : await cluster.request(await broker(cluster, target), 'DescribeConfigs', request, { signal })
         for (const result of results) {
           const resource = resourceOf(result)

@@ -2,9 +2,6 @@
 import type { Uuid } from '@millrace/base'
 import { nodeId } from '@millrace/base'
 import type { Cluster } from '../cluster/cluster.ts'
-import { MetadataCache } from '../cluster/metadata-cache.ts'
-import type { TopicMetadata } from '../cluster/metadata-cache.ts'
-import { BrokerError } from '../errors.ts'
 import type { CallScope } from '../retry/call-scope.ts'
 import { outcomeOf, settle } from '../cluster/settle.ts'
 
@@ -140,7 +137,7 @@ function growRequest({ name, totalPartitions, assignments }: NewPartitions) {
 
 export async function listTopics(cluster: Cluster, scope: CallScope): Promise<TopicListing[]> {
   const response = await cluster.retrying('list topics', scope, (signal) =>
-    cluster.requestAny('Metadata', { topics: null, allowAutoTopicCreation: false }, signal),
+    cluster.requestAny('Metadata', { topics: null, allowAutoTopicCreation: false }, { signal }),
   )
   return response.topics
     .map(({ name, topicId, isInternal, partitions }) => ({
@@ -150,23 +147,4 @@ export async function listTopics(cluster: Cluster, scope: CallScope): Promise<To
       partitions: partitions.length,
     }))
     .toSorted((left, right) => (left.name < right.name ? -1 : 1))
-}
-
-export async function describeTopics(
-  cluster: Cluster,
-  names: readonly string[],
-  scope: CallScope,
-): Promise<TopicMetadata[]> {
-  return await settle(cluster, { what: 'describe topics', keys: names }, scope, async (pending, signal) => {
-    const request = { topics: pending.map((name) => ({ name })), allowAutoTopicCreation: false }
-    const response = await cluster.requestAny('Metadata', request, signal)
-    // A cache of its own: descriptions come from this answer, not from what the client has been told before.
-    const answer = new MetadataCache()
-    answer.update(response)
-    return new Map(pending.map((name) => [name, answer.topic(name) ?? unknownTopic(answer, name)]))
-  })
-}
-
-function unknownTopic(answer: MetadataCache, name: string): BrokerError {
-  return new BrokerError(answer.topicError(name), `describe topic ${name}`)
 }

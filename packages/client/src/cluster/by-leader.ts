@@ -21,6 +21,11 @@ export function partitionName({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`
 }
 
+/** Partitions of one topic together, as most requests want them. */
+export function byTopic<Place extends TopicPartition>(partitions: readonly Place[]): [string, Place[]][] {
+  return [...Map.groupBy(partitions, ({ topic }) => topic)]
+}
+
 /**
  * @param send asks one leader about some of the partitions, once; outcomes are keyed by `partitionName`
  * @returns results in the order of `partitions`

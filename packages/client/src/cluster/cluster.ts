@@ -35,6 +35,8 @@ export interface ClusterRequestOptions {
 
 const SHARED_LANE = 'shared'
 const AVOID_MS = 60_000
+/** Any broker can answer it: one that takes longer is not worth waiting for. */
+const METADATA_TIMEOUT_MS = 3000
 
 export class Cluster {
   readonly env: ClientEnv
@@ -65,6 +67,7 @@ export class Cluster {
       clientId,
       wire,
       connectTimeoutMs,
+      onSilent: (endpoint) => void this.#onSilent(endpoint),
     })
     this.#refresher = new MetadataRefresher({
       env: this.env,
@@ -169,10 +172,10 @@ export class Cluster {
   async requestAny<Name extends ApiName>(
     api: Name,
     body: RequestInputOf<Name>,
-    signal?: AbortSignal,
+    { signal, timeoutMs = this.options.requestTimeoutMs }: Omit<ClusterRequestOptions, 'lane'> = {},
   ): Promise<ResponseOf<Name>> {
     const link = await abortable(this.#anyLink(), signal)
-    return await link.request(api, body, { timeoutMs: this.options.requestTimeoutMs, signal })
+    return await link.request(api, body, { timeoutMs, signal })
   }
 
   /** One try at the active controller, or at any broker (which forwards) while it is not known. */
@@ -183,7 +186,7 @@ export class Cluster {
   ): Promise<ResponseOf<Name>> {
     if (this.metadata.brokers.length === 0) await this.refresh()
     const controller = this.metadata.broker(this.metadata.controllerId)
-    if (controller === undefined) return await this.requestAny(api, body, signal)
+    if (controller === undefined) return await this.requestAny(api, body, { signal })
     return await this.request(controller, api, body, { signal })
   }
 
@@ -218,12 +221,29 @@ export class Cluster {
   }
 
   async #fetchMetadata(topics: readonly string[]): Promise<ResponseOf<'Metadata'>> {
-    return await this.requestAny('Metadata', {
+    const timeoutMs = Math.min(this.options.requestTimeoutMs, METADATA_TIMEOUT_MS)
+    const request = {
       topics: topics.map((name) => ({ name })),
       allowAutoTopicCreation: this.#allowAutoTopicCreation,
       includeClusterAuthorizedOperations: false,
       includeTopicAuthorizedOperations: false,
-    })
+    }
+    return await this.requestAny('Metadata', request, { timeoutMs })
+  }
+
+  /**
+   * A broker that the cluster does not count on any more answers nobody, although its connections stay open: what waits
+   * there is asked elsewhere, long before its time is up.
+   */
+  async #onSilent(endpoint: Endpoint): Promise<void> {
+    if (this.#closed) return
+    try {
+      await this.refresh()
+    } catch (error) {
+      this.env.log.debug({ error }, 'metadata refresh failed')
+      return
+    }
+    if (!this.metadata.isAt(endpoint)) this.#pool.drop(endpoint)
   }
 
   async #anyLink(): Promise<Link> {

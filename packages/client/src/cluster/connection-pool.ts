@@ -12,15 +12,18 @@ import { backoffMs } from '../retry/backoff.ts'
 import type { BackoffOptions } from '../retry/backoff.ts'
 import { delay } from '../retry/call-scope.ts'
 import type { Dial, DialOptions, Link, Wire } from './link.ts'
+import { WatchedLink } from './watched-link.ts'
 
 export interface ConnectionPoolOptions extends DialOptions {
   readonly env: Pick<ClientEnv, 'clock' | 'timers' | 'rng'>
   readonly dial: Dial
   readonly reconnectBackoff: BackoffOptions
+  /** Requests wait at this address, and nothing comes back: told again and again while it lasts. */
+  readonly onSilent: (endpoint: Endpoint) => void
 }
 
 interface Slot {
-  link: Link | null
+  link: WatchedLink | null
   opening: Promise<Link> | null
   /** Failed dials in a row. */
   failures: number
@@ -57,10 +60,16 @@ export class ConnectionPool {
     return slot.opening
   }
 
-  /** The connection if it is open: what a request that is no reason to dial uses. */
+  /** The connection if it is open and not silent: what a request that is no reason to dial uses. */
   peek(lane: string, endpoint: Endpoint): Link | null {
     const link = this.#slots.get(`${lane} ${formatEndpoint(endpoint)}`)?.link
-    return link?.isOpen === true ? link : null
+    return link?.isOpen === true && !link.isSilent ? link : null
+  }
+
+  /** Closes all connections to an address: requests that wait there reject. */
+  drop(endpoint: Endpoint): void {
+    const suffix = ` ${formatEndpoint(endpoint)}`
+    for (const [key, { link }] of this.#slots) if (key.endsWith(suffix)) link?.close()
   }
 
   /** Closes the connections of one lane, for a consumer that ends while its client goes on. */
@@ -92,7 +101,7 @@ export class ConnectionPool {
   }
 
   async #open(slot: Slot, endpoint: Endpoint): Promise<Link> {
-    const { env, dial, reconnectBackoff, wire, ...dialOptions } = this.#options
+    const { env, dial, reconnectBackoff, wire, onSilent, ...dialOptions } = this.#options
     const { signal } = this.#closing
     const waitMs = slot.retryAtMs - env.clock.monoMs()
     if (waitMs > 0) await delay(env.timers, waitMs, signal)
@@ -103,9 +112,9 @@ export class ConnectionPool {
         throw new ClosedError('client')
       }
       this.#wire ??= link.wire
-      slot.link = link
+      slot.link = new WatchedLink(link, env, () => onSilent(endpoint))
       slot.failures = 0
-      return link
+      return slot.link
     } catch (error) {
       // What was negotiated may not hold any more, after an upgrade or behind another address.
       this.#wire = null

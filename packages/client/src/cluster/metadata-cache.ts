@@ -71,6 +71,17 @@ export class MetadataCache {
     return this.#brokers.get(nodeId)
   }
 
+  /** Whether a broker, or a thread of it that leads a partition, is at this address. */
+  isAt({ host, port }: Endpoint): boolean {
+    for (const broker of this.#brokers.values()) if (broker.host === host && broker.port === port) return true
+    for (const { partitions } of this.#topics.values()) {
+      for (const { leader, shardPort } of partitions) {
+        if (shardPort === port && this.#brokers.get(leader)?.host === host) return true
+      }
+    }
+    return false
+  }
+
   topic(name: string): TopicMetadata | undefined {
     return this.#topics.get(name)
   }

@@ -40,6 +40,7 @@ function rig(wire: Wire | 'auto' = 'auto') {
     clientId: 'test',
     wire,
     connectTimeoutMs: 1000,
+    onSilent: () => {},
   })
   return { world, dials, outcomes, pool }
 }

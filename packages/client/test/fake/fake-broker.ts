@@ -27,6 +27,10 @@ export function answerRequest(
       return listOffsets(cluster, brokerId, request.body)
     case 'CreateTopics':
       return createTopics(cluster, request.body)
+    case 'InitProducerId':
+      return { producerId: cluster.nextProducerId++, producerEpoch: 0 }
+    case 'DescribeTopicPartitions':
+      return describeTopicPartitions(cluster, request.body)
     case 'DescribeCluster':
       return describeCluster(cluster)
     default:
@@ -63,6 +67,28 @@ function metadata(cluster: FakeCluster, body: RequestOf<'Metadata'>): ResponseIn
       return { errorCode: 0, name, topicId: topic.topicId, partitions }
     }),
   }
+}
+
+function describeTopicPartitions(
+  cluster: FakeCluster,
+  body: RequestOf<'DescribeTopicPartitions'>,
+): ResponseInputOf<'DescribeTopicPartitions'> {
+  const topics = body.topics.map(({ name }) => {
+    const topic = cluster.topics.get(name)
+    if (topic === undefined) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, name, partitions: [] }
+    const partitions = topic.partitions.map(({ leader, epoch }, partitionIndex) => ({
+      partitionIndex,
+      leaderId: leader,
+      leaderEpoch: epoch,
+      replicaNodes: [leader],
+      isrNodes: [leader],
+      eligibleLeaderReplicas: [],
+      lastKnownElr: [],
+      offlineReplicas: [],
+    }))
+    return { name, topicId: topic.topicId, partitions }
+  })
+  return { topics }
 }
 
 function produce(cluster: FakeCluster, brokerId: number, body: RequestOf<'Produce'>): Answer {

@@ -37,6 +37,7 @@ export class FakeCluster {
   nativeWire = 0
   autoCreatePartitions = 0
   logAppendTime = -1
+  nextProducerId = 4000
   readonly #brokers = new Map<number, { readonly endpoint: Endpoint; readonly server: Server }>()
   readonly #interceptors = new Map<ApiName, Interceptor<ApiName>>()
   readonly #rng = seededRng(7)

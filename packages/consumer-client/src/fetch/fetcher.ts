@@ -130,7 +130,7 @@ export class Fetcher {
       for (const { cursor, generation } of targets) {
         const offset = cursor.start === null ? undefined : starts.shift()
         const end = cursor.until === null ? undefined : ends.shift()
-        if (end !== undefined) cursor.onUntil(end)
+        if (end !== undefined) this.#onEnd(cursor, end)
         if (offset !== undefined && cursor.generation === generation) cursor.onStart(offset)
         cursor.topicId ??= this.#cluster.metadata.topic(cursor.topic)?.topicId ?? null
       }
@@ -143,6 +143,14 @@ export class Fetcher {
     }
     this.#onArrival()
     this.pump()
+  }
+
+  /** A leader tells its end only once it is sure of it (KIP-207), so that a lower one than before is no passing state. */
+  #onEnd(cursor: PartitionCursor, endOffset: number): void {
+    const { topic, partition, endOffset: known } = cursor
+    if (!cursor.onUntil(endOffset)) return
+    const message = 'the log ends before the end that was to be read up to: its records were lost'
+    this.#env.log.warn({ topic, partition, endOffset, formerEndOffset: known }, message)
   }
 
   /* ------------------------------------------------ fetching */
@@ -239,7 +247,7 @@ export class Fetcher {
     cursor.highWatermark = highWatermark
     // The leader's log has another history than what was read: it was cut back to there after a failure.
     if (divergingEpoch.endOffset >= 0) return this.#onOutOfRange(cursor)
-    if (records === null || records.length === 0) return
+    if (records === null || records.length === 0) return cursor.askForEndAgain()
     const whole = wholeBatches(records)
     if (whole === null) {
       // Partitions behind the first may get just a piece of a batch (KIP-74): their turn to be the first comes.

@@ -34,6 +34,7 @@ export class PartitionCursor {
   failingSinceMs = 0
   retryAtMs = 0
   #start: Position | null
+  readonly #askedUntil: Position | null
   #until: Position | null
   #isPaused = false
   #hasFailed = false
@@ -42,7 +43,8 @@ export class PartitionCursor {
     this.topic = topic
     this.partition = partition
     this.#start = start
-    this.#until = until ?? null
+    this.#askedUntil = until ?? null
+    this.#until = this.#askedUntil
   }
 
   /** What has to be looked up before the first fetch; null when the position is known. */
@@ -97,9 +99,24 @@ export class PartitionCursor {
     this.fetchOffset = offset
   }
 
-  onUntil(offset: number): void {
-    this.endOffset = offset
+  /** @returns whether that is less than was known: records have been lost since then */
+  onUntil(offset: number): boolean {
+    const isLess = this.endOffset !== Infinity && offset < this.endOffset
+    // What came later is behind the end all the same.
+    this.endOffset = Math.min(this.endOffset, offset)
     this.#until = null
+    return isLess
+  }
+
+  /**
+   * All there is was fetched, and the end is not reached: perhaps the log has lost what was there when the end was looked
+   * up. An end that was given as a number may be ahead of the log and is waited for.
+   */
+  askForEndAgain(): void {
+    const until = this.#askedUntil
+    const isNumber = typeof until === 'object' && until !== null && 'offset' in until
+    const isBehind = this.highWatermark !== UNKNOWN && this.highWatermark < this.endOffset
+    if (isBehind && this.fetchOffset >= this.highWatermark && !isNumber) this.#until = until
   }
 
   onFetched(nextOffset: number, lastEpoch: LeaderEpoch): void {

@@ -4,24 +4,13 @@
  */
 import { NO_LEADER_EPOCH, NO_NODE, ZERO_UUID } from '@millrace/base'
 import { defineApi, type RequestBody, type ResponseBody } from '../schema/define-api.ts'
-import {
-  array,
-  int16,
-  int32,
-  int64,
-  int8,
-  leaderEpoch,
-  nodeId,
-  string,
-  struct,
-  uuid,
-} from '../schema/field.ts'
+import { array, int16, int32, int64, int8, leaderEpoch, nodeId, struct, uuid } from '../schema/field.ts'
 
 export const alterPartition = defineApi({
   key: 56,
   name: 'AlterPartition',
   listeners: ['controller'],
-  versions: '0-3',
+  versions: '2-3',
   flexible: '0+',
   served: '2-3',
   request: {
@@ -29,20 +18,19 @@ export const alterPartition = defineApi({
     brokerEpoch: int64({ default: -1 }),
     topics: array(
       struct({
-        topicName: string({ versions: '0-1', default: '', ignorable: true }),
-        topicId: uuid({ versions: '2+', default: ZERO_UUID, ignorable: true }),
+        topicId: uuid({ default: ZERO_UUID }),
         partitions: array(
           struct({
             partitionIndex: int32(),
             leaderEpoch: leaderEpoch(),
-            newIsr: array(nodeId(), { versions: '0-2', default: [] }),
+            newIsr: array(nodeId(), { versions: '2', default: [] }),
             /** With the processes that the leader means. */
             newIsrWithEpochs: array(struct({ brokerId: nodeId(), brokerEpoch: int64({ default: -1 }) }), {
               versions: '3+',
               default: [],
             }),
             /** 1 while recovering from an unclean election, else 0. */
-            leaderRecoveryState: int8({ versions: '1+', default: 0 }),
+            leaderRecoveryState: int8({ default: 0 }),
             /** As the leader knows it: the change is made to no other state of the partition. */
             partitionEpoch: int32(),
             /**
@@ -60,8 +48,7 @@ export const alterPartition = defineApi({
     errorCode: int16({ default: 0 }),
     topics: array(
       struct({
-        topicName: string({ versions: '0-1', default: '', ignorable: true }),
-        topicId: uuid({ versions: '2+', default: ZERO_UUID, ignorable: true }),
+        topicId: uuid({ default: ZERO_UUID }),
         partitions: array(
           struct({
             partitionIndex: int32({ default: -1 }),
@@ -69,7 +56,7 @@ export const alterPartition = defineApi({
             leaderId: nodeId({ default: NO_NODE }),
             leaderEpoch: leaderEpoch({ default: NO_LEADER_EPOCH }),
             isr: array(nodeId(), { default: [] }),
-            leaderRecoveryState: int8({ versions: '1+', default: 0 }),
+            leaderRecoveryState: int8({ default: 0 }),
             partitionEpoch: int32({ default: -1 }),
           }),
         ),

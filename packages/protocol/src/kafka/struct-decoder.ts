@@ -91,8 +91,13 @@ function typeDecoder(type: TypeSpec, format: WireFormat, nullable: boolean, name
     case 'array':
       return arrayDecoder(type.element, format, nullable, name)
     case 'struct':
-      return structDecoder(type.fields, format)
+      return nullable ? nullableStructDecoder(type.fields, format) : structDecoder(type.fields, format)
   }
+}
+
+function nullableStructDecoder(fields: readonly FieldSpec[], format: WireFormat): Decoder {
+  const decode = structDecoder(fields, format)
+  return (reader) => (reader.int8() < 0 ? null : decode(reader))
 }
 
 function stringDecoder({ flexible }: WireFormat, nullable: boolean, name: string): Decoder {
@@ -156,6 +161,11 @@ function leastSize(type: TypeSpec, format: WireFormat): number {
     case 'struct':
       return type.fields
         .filter((field) => isPlain(field, format))
-        .reduce((sum, field) => sum + leastSize(field.type, format), format.flexible ? 1 : 0)
+        .reduce((sum, field) => sum + leastFieldSize(field, format), format.flexible ? 1 : 0)
   }
+}
+
+function leastFieldSize({ type, nullable }: FieldSpec, format: WireFormat): number {
+  const mayBeNull = type.kind === 'struct' && includesVersion(nullable, format.version)
+  return mayBeNull ? 1 : leastSize(type, format)
 }

@@ -95,9 +95,17 @@ function typeEncoder(type: TypeSpec, format: WireFormat, nullable: boolean, name
     case 'array':
       return arrayEncoder(type.element, format, nullable, name)
     case 'struct':
-      return structEncoder(type.fields, format)
+      return nullable ? nullableStructEncoder(type.fields, format) : structEncoder(type.fields, format)
     default:
       return scalarEncoder(type.kind)
+  }
+}
+
+function nullableStructEncoder(fields: readonly FieldSpec[], format: WireFormat): Encoder {
+  const encode = structEncoder(fields, format)
+  return (writer, value) => {
+    writer.int8(value === null ? -1 : 1)
+    if (value !== null) encode(writer, value)
   }
 }
 

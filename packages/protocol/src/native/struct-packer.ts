@@ -7,7 +7,7 @@
 import { ZERO_UUID } from '@millrace/base'
 import { EncodeError } from '../message.ts'
 import { defaultMaker, defaultTest } from '../schema/default-value.ts'
-import type { FieldSpec, TypeSpec } from '../schema/field.ts'
+import { isNullable, type FieldSpec, type TypeSpec } from '../schema/field.ts'
 import { isUuid, valueCheck } from './value-check.ts'
 
 export type Attachments = Uint8Array[]
@@ -51,11 +51,6 @@ function fieldPacker(field: FieldSpec): Packer {
     if (!nullable) throw new EncodeError(`${name} must not be null`)
     return null
   }
-}
-
-/** In any version: on the native wire a field is the same in all of them. */
-export function isNullable({ nullable }: FieldSpec): boolean {
-  return nullable.min <= nullable.max
 }
 
 function typePacker(type: TypeSpec, name: string): Packer {

@@ -6,8 +6,8 @@
 import { ZERO_UUID } from '@millrace/base'
 import { DecodeError } from '../decode-error.ts'
 import { defaultMaker } from '../schema/default-value.ts'
-import type { FieldSpec, TypeSpec } from '../schema/field.ts'
-import { byPosition, isNullable, leastArity } from './struct-packer.ts'
+import { isNullable, type FieldSpec, type TypeSpec } from '../schema/field.ts'
+import { byPosition, leastArity } from './struct-packer.ts'
 import { isUuid, valueCheck } from './value-check.ts'
 
 /** The part of a frame behind the header, taken in order. */

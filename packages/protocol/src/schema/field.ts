@@ -57,7 +57,7 @@ export interface FieldSpec {
   readonly optional: boolean
   /** Index in the native wire's array of the struct. */
   readonly position: number
-  /** The value where the field is absent; structs: null, their fields have their own. */
+  /** The value where the field is absent; structs: null, and unless they may be null, their fields have their own. */
   readonly default: DefaultValue
 }
 
@@ -168,8 +168,8 @@ export function array<Value, Input, Optional extends boolean, const O extends Op
   return { type: { kind: 'array', element: element.type }, options: options ?? {} }
 }
 
-/** The default of a struct is the one whose fields all have their defaults. It can't be null. */
-export function struct<F extends Fields, const O extends Omit<Options<never>, 'nullable' | 'default'>>(
+/** The default of a struct is the one whose fields all have their defaults; that of one that may be null is null. */
+export function struct<F extends Fields, const O extends Options<never>>(
   fields: F,
   options?: O,
 ): Declared<ValueOf<F>, InputOf<F>, O> {
@@ -192,7 +192,10 @@ export function fieldSpecs(fields: Fields): FieldSpec[] {
 
 function fieldSpec(name: string, { type, options }: AnyField, position: number): FieldSpec {
   const { versions, nullable, tag, ignorable, nativeOnly } = options
-  assert(type.kind !== 'struct' || nullable === undefined, `${name}: a struct can't be nullable`)
+  assert(
+    type.kind !== 'struct' || (nullable === undefined) === (options.default === undefined),
+    `${name}: a struct that may be null, and no other, has the default null`,
+  )
   assert(
     options.default !== null || nullable !== undefined,
     `${name}: only a nullable field has the default null`,
@@ -209,6 +212,11 @@ function fieldSpec(name: string, { type, options }: AnyField, position: number):
     position,
     default: options.default === undefined ? implicitDefault(type) : (options.default as DefaultValue),
   }
+}
+
+/** In some version. On the native wire, which knows no versions: always. */
+export function isNullable({ nullable }: Pick<FieldSpec, 'nullable'>): boolean {
+  return nullable.min <= nullable.max
 }
 
 /** Kafka's defaults for fields that declare none. */

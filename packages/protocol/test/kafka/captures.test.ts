@@ -53,6 +53,17 @@ const exceptions = {
     'java-4.0-trunk-classic Fetch v17',
     'java-4.0-trunk-consumer Fetch v17',
     'java-4.0-trunk-snappy Fetch v17',
+    'franz-go-2026-08 InitProducerId v5',
+    'java-3.9.0-rc3 InitProducerId v5',
+    'java-4.0-trunk-classic InitProducerId v5',
+    'java-4.0-trunk-consumer InitProducerId v5',
+    'java-4.0-trunk-snappy InitProducerId v5',
+    'kafka-python-3.1.0.dev InitProducerId v4',
+    'kafkajs-2.2.4 InitProducerId v1',
+    'librdkafka-2.0.2 InitProducerId v4',
+    'librdkafka-2.0.2-vs-rdkafka-mock InitProducerId v4',
+    'librdkafka-2.15.0 InitProducerId v4',
+    'librdkafka-2.15.0-vs-rdkafka-mock InitProducerId v4',
   ],
 }
 

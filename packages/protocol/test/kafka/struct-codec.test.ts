@@ -40,6 +40,7 @@ const fields = fieldSpecs({
   tagged: int32({ versions: '2+', tag: 3, default: 9 }),
   taggedList: array(struct({ name: string() }), { versions: '2+', tag: 1 }),
   taggedStruct: struct({ a: int8({ default: 1 }), b: string({ default: 'b' }) }, { versions: '2+', tag: 2 }),
+  perhaps: struct({ c: int8() }, { versions: '3+', nullable: '3+', default: null }),
 })
 
 const writer = new KafkaWriter()
@@ -98,6 +99,16 @@ describe('a struct with every type', () => {
         .join('')
         .replaceAll(' ', ''),
     )
+  })
+
+  it('has a byte that says whether a struct that may be null is there', () => {
+    const ofPerhaps = (perhaps: object | null) =>
+      encode(4, { data: Buffer.alloc(0), perhaps }).toString('hex')
+    const withoutTags = (hex: string) => hex.slice(0, -2)
+    const absent = withoutTags(ofPerhaps(null))
+    const present = withoutTags(ofPerhaps({ c: 5 }))
+    expect(absent.endsWith('ff')).toBe(true)
+    expect(present).toBe(`${absent.slice(0, -2)}010500`)
   })
 
   it('has the same keys in the same order in every version', () => {

@@ -16,10 +16,14 @@ interface Vector {
   fields?: object
 }
 
-const vectors = ['messages', 'messages-quorum-kafka']
+/** Kafka's names where the makers of the vectors have others. */
+const KAFKA_NAMES: ReadonlyMap<string, ApiName> = new Map([['InitProducerID', 'InitProducerId']])
+
+const vectors = ['messages', 'messages-quorum-kafka', 'messages-replication-kafka']
   .map((name) => new URL(`../../../../test/vectors/${name}.ndjson`, import.meta.url))
   .flatMap((file) => readFileSync(file, 'utf8').trim().split('\n'))
   .map((line) => JSON.parse(line) as Vector)
+  .map((vector) => ({ ...vector, api: KAFKA_NAMES.get(vector.api) ?? vector.api }))
   .filter((vector) => apiNames.includes(vector.api))
 
 const title = ({ api, version, kind, fill }: Vector) => `${api} v${version} ${kind} (${fill})`

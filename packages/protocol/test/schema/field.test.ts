@@ -46,6 +46,11 @@ describe('a declaration is refused', () => {
     expect(() => struct({ a: string({ default: null }) })).toThrow(/only a nullable field/)
   })
 
+  it('with a struct that may be null, and whose default is something else', () => {
+    expect(() => fieldSpecs({ a: struct({}, { nullable: '0+' }) })).toThrow(/may be null/)
+    expect(() => fieldSpecs({ a: struct({}, { default: null }) })).toThrow(/may be null/)
+  })
+
   const api = {
     key: 1,
     name: 'Sample',
