@@ -10,13 +10,21 @@ export type ForwardedApi =
   | 'DeleteTopics'
   | 'CreatePartitions'
   | 'IncrementalAlterConfigs'
+  | 'ElectLeaders'
+  | 'AlterPartitionReassignments'
+  | 'ListPartitionReassignments'
   | 'DescribeQuorum'
   | 'UnregisterBroker'
   | 'AddRaftVoter'
   | 'RemoveRaftVoter'
 
 /** Everything that a broker asks the controller. */
-export type ControllerApi = ForwardedApi | 'BrokerRegistration' | 'BrokerHeartbeat' | 'AlterPartition'
+export type ControllerApi =
+  | ForwardedApi
+  | 'BrokerRegistration'
+  | 'BrokerHeartbeat'
+  | 'AlterPartition'
+  | 'AllocateProducerIds'
 
 export interface ControllerRequestContext {
   readonly clientId: string | null

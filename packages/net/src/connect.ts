@@ -79,7 +79,7 @@ class Attempt {
     this.#options.signal?.throwIfAborted()
     const { timers } = this.#options.env
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const connection = new ClientConnection(wire, this.#dialOptions, resolve)
+    const connection = this.#dial(wire, resolve)
     this.#current = connection
     connection.onceClosed(reject)
     const timer = timers.after(this.#remainingMs(), () =>
@@ -101,6 +101,16 @@ class Attempt {
       throw this.#explained(error, wire)
     } finally {
       timers.cancel(timer)
+    }
+  }
+
+  /** An address may come from anywhere, such as a broker's answer: one that can't be dialled at all is unreachable, too. */
+  #dial(wire: Wire, onOpen: () => void): ClientConnection {
+    try {
+      return new ClientConnection(wire, this.#dialOptions, onOpen)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new ConnectionError('unreachable', this.#dialOptions.endpoint, reason)
     }
   }
 

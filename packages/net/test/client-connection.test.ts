@@ -198,6 +198,19 @@ describe('finding out the wire', () => {
     await expect(emptyRig().connect()).rejects.toMatchObject({ name: 'ConnectionError', reason: 'refused' })
   })
 
+  it('fails as for any other address where the network refuses to dial it at all', async () => {
+    const { connect, loopback } = emptyRig()
+    const net = {
+      ...loopback.net,
+      dial: () => {
+        throw new RangeError('port 70000 is none')
+      },
+    }
+    const { clock, timers } = new VirtualWorld()
+    const failing = connect({ env: { net, clock, timers } })
+    await expect(failing).rejects.toMatchObject({ name: 'ConnectionError', reason: 'unreachable' })
+  })
+
   it('fails in time when the server does not answer, and leaves nothing open', async () => {
     const broker = emptyRig()
     const seen = foreignBroker(broker, () => null)

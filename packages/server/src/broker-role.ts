@@ -59,7 +59,7 @@ export class BrokerRole {
       // A broker that could not start has cleaned up behind itself; one that was given up is still at it.
       if (this.#isGivenUp) {
         starting.catch(() => {})
-        await this.#broker.stop()
+        await this.#stopAfterFailure()
       }
       throw error
     } finally {
@@ -76,6 +76,15 @@ export class BrokerRole {
 
   stop(): Promise<void> {
     return this.#broker.stop()
+  }
+
+  /** Why it was given up is what counts. */
+  async #stopAfterFailure(): Promise<void> {
+    try {
+      await this.#broker.stop()
+    } catch (error) {
+      this.#options.env.log.error({ error }, 'a broker that was given up could not be stopped cleanly')
+    }
   }
 
   #armTimeout(): void {

@@ -58,7 +58,7 @@ export async function startNode(
 ): Promise<RunningNode> {
   const config = nodeConfig(loaded)
   for (const warning of roleWarnings(config.roles, config.quorum.autoJoin)) env.log.warn({}, warning)
-  await using opened = new AsyncDisposableStack()
+  const opened = new AsyncDisposableStack()
   try {
     await refuseTwin(env, config)
     const folder = await openNodeFolder(env, config)
@@ -105,9 +105,31 @@ export async function startNode(
     const brokerEndpoint = (await broker?.start()) ?? null
     if (broker !== null) opened.defer(() => broker.stop())
     const parts = { config, folder, quorum, refused, controllerEndpoint, brokerEndpoint }
-    return runningNode(parts, opened.move())
+    return runningNode(env, parts, opened)
   } catch (error) {
+    await closeAfterFailure(env, opened)
     throw asStartupError(error, config.dataDirectory, config.broker?.listener ?? config.controllerListener!)
+  }
+}
+
+/** Why the node did not start is what whoever started it has to hear, not what else went wrong because of it. */
+async function closeAfterFailure(env: Env, opened: AsyncDisposableStack): Promise<void> {
+  try {
+    await opened.disposeAsync()
+  } catch (error) {
+    env.log.error({ error }, 'the node did not start, and could not be closed cleanly')
+  }
+}
+
+/** @throws the first of what went wrong; the rest is logged */
+async function closeAll(env: Env, opened: AsyncDisposableStack): Promise<void> {
+  try {
+    await opened.disposeAsync()
+  } catch (error) {
+    let first: unknown = error
+    for (; first instanceof SuppressedError; first = first.suppressed)
+      env.log.error({ error: first.error }, 'another part of the node could not be closed cleanly, either')
+    throw first
   }
 }
 
@@ -159,10 +181,10 @@ interface NodeParts {
   readonly brokerEndpoint: Endpoint | null
 }
 
-function runningNode(parts: NodeParts, opened: AsyncDisposableStack): RunningNode {
+function runningNode(env: Env, parts: NodeParts, opened: AsyncDisposableStack): RunningNode {
   const { config, folder, quorum, refused, controllerEndpoint, brokerEndpoint } = parts
   let closing: Promise<void> | null = null
-  const close = (): Promise<void> => (closing ??= opened.disposeAsync())
+  const close = (): Promise<void> => (closing ??= closeAll(env, opened))
   return {
     nodeId: config.nodeId,
     clusterId: folder.identity.clusterId,

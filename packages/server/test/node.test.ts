@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Log } from '@millrace/base'
+import { type Disk, DiskError, type Log, type Net } from '@millrace/base'
 import { nodeEnv, silentLog } from '@millrace/base/node'
 import { connect } from '@millrace/net'
 import { ErrorCode } from '@millrace/protocol'
@@ -82,6 +82,22 @@ const connection = (address: string) =>
     wire: 'native',
     connectTimeoutMs: 1000,
   })
+
+/** A disk on which no file can be opened after `fail`. */
+function failingDisk(disk: Disk): { readonly disk: Disk; readonly fail: () => void } {
+  let hasFailed = false
+  const open: Disk['open'] = (path, mode) => {
+    if (hasFailed) throw new DiskError('EIO', path, 'open')
+    return disk.open(path, mode)
+  }
+  const failing = new Proxy(disk, {
+    get(target, name) {
+      const member = (name === 'open' ? open : Reflect.get(target, name)) as unknown
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member
+    },
+  })
+  return { disk: failing, fail: () => (hasFailed = true) }
+}
 
 /** Collects lines, and resolves `seen` at the first with these words. */
 function logFor(words: string): { readonly log: Log; readonly seen: Promise<object> } {
@@ -209,6 +225,29 @@ describe('a node that cannot start', { timeout: 20_000 }, () => {
     })
   })
 
+  test('says why, also when it can not even be closed cleanly', async () => {
+    const port = await freePort()
+    await start(controller(port))
+    const data = join(folder, 'twin')
+    const lines = logFor('could not be closed cleanly')
+    const listens = Promise.withResolvers<void>()
+    const inner = nodeEnv({ log: lines.log })
+    const { disk, fail } = failingDisk(inner.disk)
+    const net: Net = {
+      ...inner.net,
+      listen: (options, handlers) => {
+        fail()
+        listens.resolve()
+        return inner.net.listen(options, handlers)
+      },
+    }
+    const loaded = await loadSettings({ settings: { ...QUIET, ...controller(port), 'log.dirs': data } })
+    const error: unknown = await startNode({ ...inner, disk, net }, loaded).catch((thrown: unknown) => thrown)
+    await listens.promise
+    expect(error).toMatchObject({ code: 'ADDRESS_IN_USE' })
+    await lines.seen
+  })
+
   test('says that another broker has its number', async () => {
     const port = await freePort()
     const sessions = { 'broker.session.timeout.ms': 300, 'broker.heartbeat.interval.ms': 50 }
@@ -217,6 +256,16 @@ describe('a node that cannot start', { timeout: 20_000 }, () => {
     const twin = { ...broker(port), ...sessions, 'log.dirs': join(folder, 'twin') }
     await expect(start(twin)).rejects.toMatchObject({ code: 'NODE_ID_IN_USE' })
   })
+})
+
+test('a node whose parts can not be closed says so once, with the first of them', { timeout: 20_000 }, async () => {
+  const inner = nodeEnv({ log: silentLog })
+  const { disk, fail } = failingDisk(inner.disk)
+  const data = join(folder, 'broken')
+  const settings = { ...QUIET, ...controller(await freePort()), 'log.dirs': data }
+  const node = await startNode({ ...inner, disk }, await loadSettings({ settings }))
+  fail()
+  await expect(node.close()).rejects.toBeInstanceOf(DiskError)
 })
 
 describe('without a majority of the voters', { timeout: 20_000 }, () => {

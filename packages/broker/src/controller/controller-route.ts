@@ -119,8 +119,11 @@ export class ControllerRoute {
       return { kind: 'answered', response: response as ResponseInputOf<N> }
     } catch (error) {
       if (error instanceof RequestTimeoutError) connection.close()
-      else if (!(error instanceof ConnectionError)) throw error
-      return unknown(error.message)
+      // Nobody foresaw it, and who asked has to get an answer all the same.
+      else if (!(error instanceof ConnectionError)) {
+        this.#options.env.log.error({ api, error }, 'a request to the controller failed')
+      }
+      return unknown(error instanceof Error ? error.message : String(error))
     }
   }
 

@@ -58,6 +58,34 @@ export const forwardedApis: { readonly [N in ForwardedApi]: Forwarded<N> } = {
       })),
     }),
   },
+  ElectLeaders: {
+    timeoutMs: (request) => request.timeoutMs,
+    errorCodes: ({ errorCode, replicaElectionResults }) => [
+      errorCode,
+      ...replicaElectionResults.flatMap((topic) => topic.partitionResult.map((result) => result.errorCode)),
+    ],
+    // Version 0 has no error for all of it.
+    refuse: ({ topicPartitions }, refusal) => ({
+      errorCode: refusal.errorCode,
+      replicaElectionResults: (topicPartitions ?? []).map(({ topic, partitions }) => ({
+        topic,
+        partitionResult: partitions.map((partitionId) => ({ partitionId, ...refusal })),
+      })),
+    }),
+  },
+  AlterPartitionReassignments: {
+    timeoutMs: (request) => request.timeoutMs,
+    errorCodes: ({ errorCode, responses }) => [
+      errorCode,
+      ...responses.flatMap(({ partitions }) => partitions.map((partition) => partition.errorCode)),
+    ],
+    refuse: (_request, refusal) => ({ ...refusal, responses: [] }),
+  },
+  ListPartitionReassignments: {
+    timeoutMs: (request) => request.timeoutMs,
+    errorCodes: ({ errorCode }) => [errorCode],
+    refuse: (_request, refusal) => ({ ...refusal, topics: [] }),
+  },
   DescribeQuorum: {
     timeoutMs: () => null,
     errorCodes: ({ errorCode, topics }) => [

@@ -1,6 +1,6 @@
 /** The APIs whose requests are cut into shares, with the places where their messages keep topics and partitions. */
 import { NO_OFFSET, ZERO_UUID } from '@millrace/base'
-import type { RequestOf } from '@millrace/protocol'
+import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
 import type { PartitionedApi } from './partitioned-api.ts'
 
 type ProduceTopic = RequestOf<'Produce'>['topicData'][number]
@@ -173,6 +173,23 @@ export const partitionedOffsetForLeaderEpoch: PartitionedApi<
       partitions: partitions.map(({ partition }) => ({ partition, errorCode })),
     })),
   }),
+}
+
+/** What several shards have in the one data folder. */
+export function mergedLogDirs(
+  answers: readonly ResponseInputOf<'DescribeLogDirs'>[],
+): ResponseInputOf<'DescribeLogDirs'> {
+  const results = joined(
+    answers.flatMap((answer) => answer.results),
+    ({ logDir }) => logDir,
+    (a, b) => ({ ...a, topics: [...a.topics, ...b.topics] }),
+  )
+  return {
+    results: results.map((directory) => ({
+      ...directory,
+      topics: joined(directory.topics, ({ name }) => name, joinPartitions),
+    })),
+  }
 }
 
 /** Topics whose partitions several shards answered become one: clients take a second entry for a correction. */

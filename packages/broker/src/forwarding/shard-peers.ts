@@ -15,7 +15,13 @@ import type { ShareOrigin } from './share-context.ts'
 import { copiedProduce, movedFetch, receivedProduce } from './share-records.ts'
 
 /** The APIs whose requests are cut into shares. */
-export type SharedApi = 'Produce' | 'Fetch' | 'ListOffsets' | 'DeleteRecords' | 'OffsetForLeaderEpoch'
+export type SharedApi =
+  | 'Produce'
+  | 'Fetch'
+  | 'ListOffsets'
+  | 'DeleteRecords'
+  | 'OffsetForLeaderEpoch'
+  | 'DescribeLogDirs'
 export type SharedHandlers = { readonly [N in SharedApi]: Handler<N, RequestContext> }
 
 interface Share<N extends SharedApi> {
@@ -64,6 +70,7 @@ export class ShardPeers {
         ListOffsets: (share) => answer('ListOffsets', share),
         DeleteRecords: (share) => answer('DeleteRecords', share),
         OffsetForLeaderEpoch: (share) => answer('OffsetForLeaderEpoch', share),
+        DescribeLogDirs: (share) => answer('DescribeLogDirs', share),
         hurry: (id) => underWay.get(id)?.hurry(),
       }),
     )
@@ -77,6 +84,11 @@ export class ShardPeers {
 
   close(): void {
     for (const shard of this.#peers.keys()) this.disconnect(shard)
+  }
+
+  /** The other shards that run. */
+  shards(): number[] {
+    return [...this.#peers.keys()]
   }
 
   /** Copies the records of the request at once: its memory is not needed afterwards. */

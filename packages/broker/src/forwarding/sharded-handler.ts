@@ -14,6 +14,7 @@ import type { TopicTable } from '../topics/topic-table.ts'
 import { split } from './partitioned-api.ts'
 import type { PartitionedApi } from './partitioned-api.ts'
 import {
+  mergedLogDirs,
   partitionedDeleteRecords,
   partitionedFetch,
   partitionedListOffsets,
@@ -43,6 +44,7 @@ export function shardedHandlers(
     ListOffsets: sharded(partitionedListOffsets, local.ListOffsets, surroundings),
     DeleteRecords: sharded(partitionedDeleteRecords, local.DeleteRecords, surroundings),
     OffsetForLeaderEpoch: sharded(partitionedOffsetForLeaderEpoch, local.OffsetForLeaderEpoch, surroundings),
+    DescribeLogDirs: everywhere(local.DescribeLogDirs, surroundings),
   }
 }
 
@@ -55,6 +57,19 @@ function sharded<N extends SharedApi, T, P>(
     const shares = split(api, request, topics)
     if (shares === null) return local(request, context)
     return answerShares(api, shares, local, topics.ownShard, peers, context)
+  }
+}
+
+/** What all shards have in the data folder that is theirs together. Those of a shard that died are missing. */
+function everywhere(
+  local: Handler<'DescribeLogDirs', RequestContext>,
+  { peers }: Surroundings,
+): Handler<'DescribeLogDirs', RequestContext> {
+  return async (request, context) => {
+    const remote = peers.shards().map((shard) => peers.ask(shard, 'DescribeLogDirs', request, context).answer)
+    const own = promised<'DescribeLogDirs'>(local(request, context))
+    const answers = await Promise.all([own, ...remote])
+    return mergedLogDirs(answers.filter((answer) => answer !== null))
   }
 }
 

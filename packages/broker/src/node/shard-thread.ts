@@ -64,6 +64,7 @@ export class ShardThread implements LaunchedShard {
     this.#calls = new Calls<WorkerCalls, SupervisorThreadCalls>(threadPort(port1), timers, {
       controllerRequest: (call) => supervisor.controllerRequest(call),
       alterPartition: (request) => supervisor.alterPartition(request),
+      allocateProducerIds: (request) => supervisor.allocateProducerIds(request),
       describeConfigs: (request) => supervisor.describeConfigs(request),
       saveCheckpoint: (checkpoint) => supervisor.saveCheckpoint(checkpoint),
       forgetPartition: (partition) => supervisor.forgetPartition(partition),

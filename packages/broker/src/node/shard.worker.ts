@@ -38,6 +38,7 @@ const env: Env = { ...nodeEnv({ log }), jobs: remoteJobs(channel) }
 shard = new Shard(env, start, {
   controllerRequest: (call) => channel.call('controllerRequest', call) as Promise<never>,
   alterPartition: (request) => channel.call('alterPartition', request) as Promise<never>,
+  allocateProducerIds: (request) => channel.call('allocateProducerIds', request),
   describeConfigs: (request) => channel.call('describeConfigs', request),
   saveCheckpoint: (checkpoint) => channel.call('saveCheckpoint', checkpoint),
   forgetPartition: (partition) => channel.call('forgetPartition', partition),

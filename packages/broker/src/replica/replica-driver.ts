@@ -19,6 +19,7 @@ import type {
   FetchAnswer,
   FetchedRecords,
   FetchError,
+  FollowerDescription,
   FollowerFetch,
   LeadershipRefusal,
   LogSummary,
@@ -191,6 +192,11 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
 
   get isHighWatermarkCurrent(): boolean {
     return this.#core.isHighWatermarkCurrent || this.isStranded
+  }
+
+  /** As their leader sees them; none elsewhere. */
+  followers(): FollowerDescription[] {
+    return this.#core.followers()
   }
 
   get wantsTick(): boolean {

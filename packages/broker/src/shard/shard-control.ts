@@ -103,6 +103,10 @@ export interface SupervisorCalls {
   controllerRequest<N extends ForwardedApi>(call: ControllerCall<N>): Promise<ResponseInputOf<N>>
   /** Asks the active controller once; rejects when no answer comes. */
   alterPartition(request: RequestOf<'AlterPartition'>): Promise<ResponseInputOf<'AlterPartition'>>
+  /** Asks the active controller once; rejects when no answer comes. */
+  allocateProducerIds(
+    request: RequestOf<'AllocateProducerIds'>,
+  ): Promise<ResponseInputOf<'AllocateProducerIds'>>
   /** Answered by this broker, whose keys and settings are no shard's business. */
   describeConfigs(request: RequestOf<'DescribeConfigs'>): Promise<ResponseInputOf<'DescribeConfigs'>>
   /** Makes these offsets durable now. */

@@ -28,6 +28,7 @@ import { ReplicaFetcher } from '../replica/fetcher/replica-fetcher.ts'
 import { ReplicaClock } from '../replica/replica-clock.ts'
 import type { ReplicaDriver, ReplicaSurroundings } from '../replica/replica-driver.ts'
 import { ReplicaServing } from '../replica/serving/replica-serving.ts'
+import { ProducerIds } from '../producer-id/producer-ids.ts'
 import type { Port } from '../thread/port.ts'
 import { TopicTable } from '../topics/topic-table.ts'
 import { ClusterView } from './cluster-view.ts'
@@ -103,6 +104,12 @@ export class Shard implements ShardControl {
         timers: env.timers,
         cluster: this.#cluster,
         responseBytesMax: config.fetchResponseBytesMax,
+      }),
+      producerIds: new ProducerIds({
+        clock: env.clock,
+        log: env.log,
+        allocate: () =>
+          supervisor.allocateProducerIds({ brokerId: config.nodeId, brokerEpoch: this.#brokerEpoch }),
       }),
       topicCreation: new TopicCreation(controller, this.#deadlines, config.autoCreateWaitMs),
       isDraining,

@@ -44,6 +44,7 @@ export interface SupervisorOptions extends BrokerConnections {
 }
 
 const ALTER_PARTITION_VERSION = 3
+const ALLOCATE_PRODUCER_IDS_VERSION = 0
 
 export class Supervisor {
   readonly #options: SupervisorOptions
@@ -88,6 +89,8 @@ export class Supervisor {
       controllerRequest: (call) => this.#controllerRequest(call),
       alterPartition: (request) =>
         this.#controller.askOnce('AlterPartition', request, ALTER_PARTITION_VERSION),
+      allocateProducerIds: (request) =>
+        this.#controller.askOnce('AllocateProducerIds', request, ALLOCATE_PRODUCER_IDS_VERSION),
       describeConfigs: (request) => this.#describeConfigs(request),
       saveCheckpoint: (checkpoint) => checkpoints.saveCheckpoint(checkpoint),
       forgetPartition: (partition) => checkpoints.forgetPartition(partition),

@@ -4,6 +4,7 @@ import type { BrokerConfig, ListenerConfig } from '@millrace/broker'
 import type { ControllerConfig } from '@millrace/controller'
 import type { QuorumConfig } from '@millrace/metadata-log'
 import type { ServerLimits } from '@millrace/net'
+import type { LeaderBalanceConfig } from '../controller/leader-balancer.ts'
 import { brokerConfig, dataDirectory, serverLimits } from './broker-config.ts'
 import type { LoadedConfig } from './load-config.ts'
 import { type NodeRoles, nodeRoles } from './node-roles.ts'
@@ -26,6 +27,7 @@ export interface NodeConfig {
   /** What the controller listener allows its peers; a broker's own go to its shards. */
   readonly limits: Partial<ServerLimits>
   readonly membership: MembershipConfig
+  readonly leaderBalance: LeaderBalanceConfig
 }
 
 interface MembershipConfig {
@@ -65,6 +67,11 @@ export function nodeConfig(loaded: LoadedConfig): NodeConfig {
       registrationTimeoutMs: values['initial.broker.registration.timeout.ms'],
       sessionTimeoutMs: values['broker.session.timeout.ms'],
       propagationTimeoutMs: values['metadata.propagation.timeout.ms'],
+    },
+    leaderBalance: {
+      isEnabled: values['auto.leader.rebalance.enable'],
+      intervalMs: values['leader.imbalance.check.interval.seconds'] * 1000,
+      imbalancePercentage: values['leader.imbalance.per.broker.percentage'],
     },
   }
 }

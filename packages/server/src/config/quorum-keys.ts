@@ -132,6 +132,22 @@ export const membershipKeys = {
     unit: 'ms',
     text: 'How long the answer to a change of configuration waits until every broker knows of it; creations and deletions of topics bring a time of their own. (ours)',
   }),
+  'auto.leader.rebalance.enable': booleanKey({
+    default: true,
+    text: 'Whether leaderships go back by themselves to the preferred replica, the first of each partition, once that is in sync again.',
+  }),
+  'leader.imbalance.check.interval.seconds': longKey({
+    default: 300,
+    min: 1,
+    max: DAY_MS / 1000,
+    text: 'How often that is looked at, in seconds.',
+  }),
+  'leader.imbalance.per.broker.percentage': intKey({
+    default: 10,
+    min: 0,
+    max: 100,
+    text: 'Percentage of the partitions whose preferred replica a broker is that others may lead before that is changed.',
+  }),
   'max.partitions.per.request': intKey({
     default: 10_000,
     min: 1,

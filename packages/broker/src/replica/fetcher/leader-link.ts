@@ -4,17 +4,17 @@
  *
  * Owns: the connection and its back-off, the fetches that wait for an answer of this leader. Must not know: replicas.
  * Invariants: each fetch is answered at most once, with null when the connection ends; while fetches wait at the leader a
- * request of this side waits there, too.
+ * request of this side waits there, too; only answers of the connection that is in use count.
  */
-import type { BufferPool, Endpoint, Env, NodeId, TimerId, Uuid } from '@millrace/base'
-import { connect } from '@millrace/net'
+import type { BufferPool, Endpoint, Env, NodeId, TimerId } from '@millrace/base'
+import { connect, RequestTimeoutError } from '@millrace/net'
 import type { ClientConnection } from '@millrace/net'
-import type { RequestInputOf, ResponseOf } from '@millrace/protocol'
-import type { FollowerFetch } from '@millrace/replication'
+import { ErrorCode } from '@millrace/protocol'
+import type { ResponseOf } from '@millrace/protocol'
 import type { FetchingReplica } from '../replica-fetch.ts'
+import { type FetchNews, NO_NEWS, PendingFetches, type SentFetch } from './pending-fetches.ts'
 
 export type PartitionResponse = ResponseOf<'Fetch'>['responses'][number]['partitions'][number]
-type TopicRequest = RequestInputOf<'Fetch'>['topics'][number]
 
 export interface LeaderLinkOptions {
   readonly env: Pick<Env, 'net' | 'timers' | 'clock' | 'log'>
@@ -24,75 +24,78 @@ export interface LeaderLinkOptions {
   /** Where the leader listens, as far as is known now; null: nowhere. */
   endpoint(): Endpoint | null
   /** `response` null: none came. May be used only during the call. */
-  onAnswer(fetch: SentFetch, response: PartitionResponse | null): void
-}
-
-export interface SentFetch {
-  readonly replica: FetchingReplica
-  readonly fetch: FollowerFetch
+  onAnswer(sent: SentFetch, response: PartitionResponse | null): void
 }
 
 /** How long the leader keeps a request that it has nothing to tell for. */
 const MAX_WAIT_MS = 500
-/** A connection on which nothing comes for so long is cut somewhere, or the leader stands still. */
+/** An answer that takes so long: the connection is cut somewhere, the leader stands still, or too much was asked for. */
 const SILENCE_MAX_MS = MAX_WAIT_MS + 1500
 const CONNECT_TIMEOUT_MS = 1000
 const BACKOFF_FIRST_MS = 10
 const BACKOFF_MAX_MS = 500
-/** Of one partition in an answer, and of all. Small enough that writing an answer holds up nobody for long. */
+/**
+ * Of one partition in an answer (`replica.fetch.max.bytes`), and of all: a MiB takes the leader 0.1 ms to read and send, and
+ * the follower 0.35 ms to check and write, so that no turn of the event loop gets longer than 3 ms by them.
+ */
 const PARTITION_BYTES_MAX = 1024 * 1024
 const RESPONSE_BYTES_MAX = 8 * 1024 * 1024
+/** Where the network is so slow that answers come too late, smaller ones are asked for. */
+const RESPONSE_BYTES_LEAST = 64 * 1024
 
 export class LeaderLink {
+  readonly leaderId: NodeId
   readonly #options: LeaderLinkOptions
-  /** By partition: sent, or about to be. */
-  readonly #fetches = new Map<string, SentFetch>()
-  readonly #unsent = new Set<string>()
-  readonly #forgotten = new Map<string, FetchingReplica>()
+  readonly #fetches = new PendingFetches()
   #connection: ClientConnection | null = null
-  #isDialling = false
+  #dialling: { readonly endpoint: Endpoint; readonly attempt: AbortController } | null = null
   #backoffMs = 0
   #backoff: TimerId | null = null
   #requestsInFlight = 0
+  #responseBytesMax = RESPONSE_BYTES_MAX
+  #lastUsedMs: number
   #isScheduled = false
   #isClosed = false
 
   constructor(options: LeaderLinkOptions) {
+    this.leaderId = options.leaderId
     this.#options = options
+    this.#lastUsedMs = options.env.clock.monoMs()
   }
 
-  /** Nothing is asked of this leader. */
-  get isIdle(): boolean {
-    return this.#fetches.size === 0
+  /** For how long nothing has been asked of this leader. */
+  get idleMs(): number {
+    return this.#fetches.isEmpty ? this.#options.env.clock.monoMs() - this.#lastUsedMs : 0
   }
 
   add(sent: SentFetch): void {
-    const key = keyOf(sent.replica.topicId, sent.replica.index)
-    this.#fetches.set(key, sent)
-    this.#unsent.add(key)
-    this.#forgotten.delete(key)
+    this.#fetches.add(sent)
     this.#schedule()
   }
 
   remove(replica: FetchingReplica): void {
-    const key = keyOf(replica.topicId, replica.index)
-    if (!this.#fetches.delete(key)) return
-    if (!this.#unsent.delete(key)) this.#forgotten.set(key, replica)
+    this.#fetches.remove(replica)
     this.#schedule()
   }
 
-  /** The leader may be somewhere else by now. */
-  onImage(): void {
+  /** The leader may be somewhere else by now. @param isNewProcess it has registered since: no reason to wait any longer */
+  onImage(isNewProcess: boolean): void {
     const endpoint = this.#options.endpoint()
-    const current = this.#connection?.endpoint
-    if (current === undefined || endpoint === null) return
-    if (current.host !== endpoint.host || current.port !== endpoint.port) this.#connection?.close()
+    const current = this.#connection?.endpoint ?? this.#dialling?.endpoint
+    const hasMoved = current !== undefined && endpoint !== null && !isSame(current, endpoint)
+    if (hasMoved) {
+      this.#dialling?.attempt.abort(new Error('the leader listens elsewhere'))
+      this.#connection?.close()
+    }
+    if (hasMoved || isNewProcess) this.#endBackoff()
   }
 
+  /** What waits is not answered. */
   close(): void {
     this.#isClosed = true
     if (this.#backoff !== null) this.#options.env.timers.cancel(this.#backoff)
     this.#fetches.clear()
+    this.#dialling?.attempt.abort(new Error('closed'))
     this.#connection?.close()
   }
 
@@ -107,44 +110,48 @@ export class LeaderLink {
   }
 
   #send(): void {
-    if (this.#isClosed || this.#isDialling || this.#backoff !== null) return
-    if (this.#connection === null) {
-      if (this.#unsent.size > 0) this.#dial()
+    if (this.#isClosed || this.#dialling !== null || this.#backoff !== null) return
+    const connection = this.#connection
+    if (connection === null) {
+      if (this.#fetches.hasUnsent) this.#dial()
       return
     }
-    const isNews = this.#unsent.size > 0 || this.#forgotten.size > 0
-    const isRenewal = this.#requestsInFlight === 0 && this.#fetches.size > 0
-    if (isNews || isRenewal) this.#request(this.#connection)
+    const news = this.#fetches.takeNews(Math.min(PARTITION_BYTES_MAX, this.#responseBytesMax))
+    const needsRenewal = this.#requestsInFlight === 0 && !this.#fetches.isEmpty
+    if (news.length === 0 && needsRenewal) news.push(NO_NEWS)
+    for (const one of news) this.#request(connection, one)
   }
 
   #dial(): void {
-    const { env, nodeId, leaderId } = this.#options
+    const { env, nodeId, pool } = this.#options
     const endpoint = this.#options.endpoint()
-    if (endpoint === null) return this.#giveUp(`broker ${leaderId} is not registered`)
-    this.#isDialling = true
+    if (endpoint === null) return this.#giveUp(`broker ${this.leaderId} is not registered`)
+    const attempt = new AbortController()
+    this.#dialling = { endpoint, attempt }
     connect({
       env,
       endpoint,
+      pool,
       clientId: `broker-${nodeId}`,
       wire: 'native',
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      pool: this.#options.pool,
+      signal: attempt.signal,
     }).then(
       (connection) => this.#onConnected(connection),
       (error: unknown) => {
-        this.#isDialling = false
-        this.#giveUp(String(error))
+        this.#dialling = null
+        if (!this.#isClosed) this.#giveUp(String(error))
       },
     )
   }
 
   #onConnected(connection: ClientConnection): void {
-    this.#isDialling = false
+    this.#dialling = null
     if (this.#isClosed) return connection.close()
     this.#connection = connection
+    this.#requestsInFlight = 0
     connection.onceClosed((error) => {
       this.#connection = null
-      this.#requestsInFlight = 0
       if (!this.#isClosed) this.#giveUp(error.message)
     })
     this.#send()
@@ -152,12 +159,9 @@ export class LeaderLink {
 
   /** All fetches come back unanswered; the next dial waits. */
   #giveUp(reason: string): void {
-    const { env, leaderId } = this.#options
-    env.log.debug({ leader: leaderId, reason }, 'no connection to a leader')
-    const unanswered = [...this.#fetches.values()]
-    this.#fetches.clear()
-    this.#unsent.clear()
-    this.#forgotten.clear()
+    const { env } = this.#options
+    env.log.debug({ leader: this.leaderId, reason }, 'no connection to a leader')
+    const unanswered = this.#fetches.takeAll()
     this.#backoffMs = Math.min(BACKOFF_MAX_MS, Math.max(BACKOFF_FIRST_MS, this.#backoffMs * 2))
     this.#backoff ??= env.timers.after(this.#backoffMs, () => {
       this.#backoff = null
@@ -166,10 +170,15 @@ export class LeaderLink {
     for (const sent of unanswered) this.#options.onAnswer(sent, null)
   }
 
-  #request(connection: ClientConnection): void {
-    const brokerEpoch = this.#brokerEpoch()
-    const topics = this.#takeUnsent()
-    const forgottenTopicsData = this.#takeForgotten()
+  #endBackoff(): void {
+    this.#backoffMs = 0
+    if (this.#backoff === null) return
+    this.#options.env.timers.cancel(this.#backoff)
+    this.#backoff = null
+    this.#schedule()
+  }
+
+  #request(connection: ClientConnection, { brokerEpoch, topics, forgottenTopicsData }: FetchNews): void {
     this.#requestsInFlight += 1
     connection
       .requestPooled(
@@ -178,7 +187,7 @@ export class LeaderLink {
           replicaState: { replicaId: this.#options.nodeId, replicaEpoch: brokerEpoch },
           maxWaitMs: MAX_WAIT_MS,
           minBytes: 1,
-          maxBytes: RESPONSE_BYTES_MAX,
+          maxBytes: this.#responseBytesMax,
           topics,
           forgottenTopicsData,
         },
@@ -186,64 +195,45 @@ export class LeaderLink {
       )
       .then(
         ({ body, release }) => {
-          this.#onResponse(body)
+          // Its fetches have been given up if the connection ended in between.
+          if (connection === this.#connection) this.#onResponse(connection, body)
           release()
         },
-        // Whatever it is, the connection is of no use any more; its end says so to all who wait.
-        () => connection.close(),
+        (error: unknown) => this.#onFailed(connection, error),
       )
   }
 
-  #brokerEpoch(): number {
-    const [first] = this.#fetches.values()
-    return first?.fetch.brokerEpoch ?? -1
-  }
-
-  #takeUnsent(): TopicRequest[] {
-    const topics = new Map<Uuid, TopicRequest['partitions'][number][]>()
-    for (const key of this.#unsent) {
-      const { replica, fetch } = this.#fetches.get(key)!
-      const asked = {
-        partition: replica.index,
-        currentLeaderEpoch: fetch.leaderEpoch,
-        fetchOffset: fetch.fetchOffset,
-        lastFetchedEpoch: fetch.lastFetchedEpoch,
-        logStartOffset: fetch.logStartOffset,
-        highWatermark: fetch.highWatermark,
-        partitionMaxBytes: PARTITION_BYTES_MAX,
-        fetchId: fetch.fetchId,
-      }
-      const partitions = topics.get(replica.topicId)
-      if (partitions === undefined) topics.set(replica.topicId, [asked])
-      else partitions.push(asked)
+  /** Whatever it is, the connection is of no use any more; its end says so to all who wait. */
+  #onFailed(connection: ClientConnection, error: unknown): void {
+    if (connection === this.#connection && error instanceof RequestTimeoutError) {
+      this.#responseBytesMax = Math.max(RESPONSE_BYTES_LEAST, this.#responseBytesMax / 4)
+      this.#options.env.log.warn(
+        { leader: this.leaderId, silenceMs: SILENCE_MAX_MS },
+        'a leader does not answer',
+      )
     }
-    this.#unsent.clear()
-    return [...topics].map(([topicId, partitions]) => ({ topicId, partitions }))
+    connection.close()
   }
 
-  #takeForgotten(): { topicId: Uuid; partitions: number[] }[] {
-    const forgotten = [...this.#forgotten.values()]
-    this.#forgotten.clear()
-    return forgotten.map(({ topicId, index }) => ({ topicId, partitions: [index] }))
-  }
-
-  #onResponse({ responses }: ResponseOf<'Fetch'>): void {
+  #onResponse(connection: ClientConnection, { errorCode, responses }: ResponseOf<'Fetch'>): void {
     this.#requestsInFlight -= 1
+    if (errorCode !== ErrorCode.NONE) {
+      this.#options.env.log.error({ leader: this.leaderId, errorCode }, 'a leader refuses fetches')
+      return connection.close()
+    }
+    this.#lastUsedMs = this.#options.env.clock.monoMs()
     this.#backoffMs = 0
-    if (this.#isClosed) return
+    this.#responseBytesMax = Math.min(RESPONSE_BYTES_MAX, this.#responseBytesMax * 2)
     for (const { topicId, partitions } of responses) {
       for (const response of partitions) {
-        const key = keyOf(topicId, response.partitionIndex)
-        const sent = this.#fetches.get(key)
-        if (sent === undefined || sent.fetch.fetchId !== response.fetchId) continue
-        this.#fetches.delete(key)
-        this.#options.onAnswer(sent, response)
+        const sent = this.#fetches.takeAnswered(topicId, response.partitionIndex, response.fetchId)
+        if (sent !== null) this.#options.onAnswer(sent, response)
       }
     }
     this.#schedule()
   }
 }
 
-function keyOf(topicId: Uuid, index: number): string {
-  return `${topicId}-${index}`
+function isSame(a: Endpoint, b: Endpoint): boolean {
+  return a.host === b.host && a.port === b.port
 }

@@ -12,7 +12,8 @@ import { ErrorCode } from '@millrace/protocol'
 import type { FetchAnswer, FetchError, FollowerFetch } from '@millrace/replication'
 import type { FetchingReplica, ReplicaFetches } from '../replica-fetch.ts'
 import { fetchedRecords } from './fetched-records.ts'
-import { LeaderLink, type PartitionResponse, type SentFetch } from './leader-link.ts'
+import { LeaderLink, type PartitionResponse } from './leader-link.ts'
+import type { SentFetch } from './pending-fetches.ts'
 
 export interface ReplicaFetcherOptions {
   readonly env: Pick<Env, 'net' | 'timers' | 'clock' | 'log'>
@@ -27,11 +28,15 @@ interface Route {
   readonly port: number
 }
 
+/** A connection over which nobody has fetched for so long is closed with the next change of the metadata. */
+const LINK_IDLE_MAX_MS = 30_000
+
 export class ReplicaFetcher implements ReplicaFetches {
   readonly #options: ReplicaFetcherOptions
   /** By leader and port. */
   readonly #links = new Map<string, LeaderLink>()
-  readonly #routes = new Map<FetchingReplica, Route>()
+  /** Weak: a replica that was flushing when it went does not say so. */
+  #routes = new WeakMap<FetchingReplica, Route>()
   #image = MetadataImage.empty('')
 
   constructor(options: ReplicaFetcherOptions) {
@@ -43,7 +48,7 @@ export class ReplicaFetcher implements ReplicaFetches {
     const known = this.#routes.get(replica)
     const route = known?.leaderId === leaderId ? known : { leaderId, port: 0 }
     if (known !== route) this.cancel(replica)
-    this.#send({ replica, fetch }, route)
+    this.#send({ replica, fetch, isRedirected: false }, route)
   }
 
   cancel(replica: FetchingReplica): void {
@@ -54,19 +59,20 @@ export class ReplicaFetcher implements ReplicaFetches {
   }
 
   onImage(image: MetadataImage): void {
+    const { brokers: before } = this.#image
     this.#image = image
     for (const [key, link] of this.#links) {
-      if (link.isIdle) {
+      if (link.idleMs > LINK_IDLE_MAX_MS) {
         link.close()
         this.#links.delete(key)
-      } else link.onImage()
+      } else link.onImage(before.get(link.leaderId)?.epoch !== image.brokers.get(link.leaderId)?.epoch)
     }
   }
 
   close(): void {
     for (const link of this.#links.values()) link.close()
     this.#links.clear()
-    this.#routes.clear()
+    this.#routes = new WeakMap()
   }
 
   #send(sent: SentFetch, route: Route): void {
@@ -97,13 +103,15 @@ export class ReplicaFetcher implements ReplicaFetches {
   #onAnswer(sent: SentFetch, response: PartitionResponse | null): void {
     const { replica, fetch } = sent
     const route = this.#routes.get(replica)
-    if (response === null) {
-      // The leader may have come back with other shards.
+    const isElsewhere = response !== null && response.shardPort !== 0
+    if (isElsewhere && !sent.isRedirected && route !== undefined && route.port !== response.shardPort) {
+      const there = { leaderId: route.leaderId, port: response.shardPort }
+      return this.#send({ ...sent, isRedirected: true }, there)
+    }
+    if (response === null || isElsewhere) {
+      // The leader may have come back with other shards. Where they send fetches in a circle the replica's pause ends that.
       this.#routes.delete(replica)
       return replica.onFetchAnswer(fetch.fetchId, null)
-    }
-    if (response.shardPort !== 0 && route !== undefined && route.port !== response.shardPort) {
-      return this.#send(sent, { leaderId: route.leaderId, port: response.shardPort })
     }
     replica.onFetchAnswer(fetch.fetchId, this.#answerOf(response, replica))
   }

@@ -5,7 +5,7 @@
  * Owns: a session per connection. Must not know: replication.
  */
 import type { Connection, RequestContext } from '@millrace/net'
-import { NO_NODE } from '@millrace/base'
+import { NO_NODE, NO_OFFSET } from '@millrace/base'
 import { ErrorCode, LateAnswer } from '@millrace/protocol'
 import type { NoResponse, RequestOf } from '@millrace/protocol'
 import { Partition } from '../../partition/partition.ts'
@@ -28,7 +28,7 @@ const NO_RECORDS = Buffer.alloc(0)
 
 export class ReplicaServing {
   readonly #options: ReplicaServingOptions
-  readonly #sessions = new WeakMap<Connection, ReplicaSession>()
+  readonly #sessions = new Map<Connection, ReplicaSession>()
 
   constructor(options: ReplicaServingOptions) {
     this.#options = options
@@ -41,11 +41,9 @@ export class ReplicaServing {
 
   handle(request: FetchRequest, context: RequestContext): FetchResponse | LateAnswer<Answer> {
     const session = this.#sessionOf(context.connection)
+    session.onRequest(request.maxBytes)
     for (const { topicId, partitions } of request.forgottenTopicsData) {
-      for (const index of partitions) {
-        const slot = this.#options.topics.byId(topicId)?.slots[index]
-        if (slot instanceof Partition) session.forget(slot.replica)
-      }
+      for (const index of partitions) session.forget({ topicId, index })
     }
     for (const topic of request.topics) {
       for (const partition of topic.partitions) this.#take(request, topic, partition, session)
@@ -60,10 +58,19 @@ export class ReplicaServing {
     return answer
   }
 
+  /** The shard is about to stop: what is parked is answered with what there is. */
+  drain(): void {
+    for (const session of this.#sessions.values()) session.hurry()
+  }
+
   #sessionOf(connection: Connection): ReplicaSession {
     const existing = this.#sessions.get(connection)
     if (existing !== undefined) return existing
-    const session = new ReplicaSession(this.#options)
+    // What it waited for has been dropped: if it is still there it has to ask anew.
+    const session = new ReplicaSession(this.#options, (waited) => {
+      this.#sessions.delete(connection)
+      if (waited) connection.close('a follower no longer asks for what it waits for')
+    })
     this.#sessions.set(connection, session)
     return session
   }
@@ -84,7 +91,7 @@ export class ReplicaServing {
       return session.refuse(topicId, {
         partitionIndex,
         errorCode,
-        highWatermark: asked.fetchOffset,
+        highWatermark: NO_OFFSET,
         records: NO_RECORDS,
         fetchId,
         shardPort,

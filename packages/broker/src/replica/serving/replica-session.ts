@@ -4,32 +4,39 @@
  * incremental fetch sessions of KIP-227).
  *
  * Owns: which fetches wait in which replica, what is to be told, the requests that are parked. Must not know: what a reply
- * says, beyond that records are read when it is sent.
- * Invariants: each reply is sent once, in the order in which they were given; what does not fit into an answer is in the
- * next one; when the connection is gone nothing waits in any replica.
+ * says, beyond that records are read when it is sent, and whether they are committed.
+ * Invariants: each reply is told once, those of the same kind in the order in which they were given; what does not fit into an
+ * answer is in the next one; replicas that catch up never take more than their share of one; when the connection is gone
+ * nothing waits in any replica.
  */
-import type { BufferPool, LeaderEpoch, NodeId, Offset, Timers, Uuid } from '@millrace/base'
+import type { BufferPool, LeaderEpoch, NodeId, Timers, Uuid } from '@millrace/base'
+import { NO_OFFSET } from '@millrace/base'
 import type { RequestContext } from '@millrace/net'
 import { ErrorCode } from '@millrace/protocol'
 import type { LateAnswer, NoResponse, ResponseInputOf } from '@millrace/protocol'
 import type { FetchReply } from '@millrace/replication'
 import type { Deadline, Deadlines } from '../../deadlines.ts'
 import type { ReplicaFetchWaiter, ServingReplica } from '../replica-fetch.ts'
+import type { CatchUpThrottle } from './catch-up-throttle.ts'
 
 export type FetchResponse = ResponseInputOf<'Fetch'>
 type TopicResponse = FetchResponse['responses'][number]
-type PartitionResponse = TopicResponse['partitions'][number]
+export type PartitionResponse = TopicResponse['partitions'][number]
 
 export interface ReplicaSessionSurroundings {
   readonly timers: Timers
   readonly deadlines: Deadlines
   readonly pool: BufferPool
-  /** Most records in one answer; the first batch of each partition comes on top, whole. */
+  /** Most records in one answer, whatever the follower asks for; the first batch of each partition comes whole. */
   readonly responseBytesMax: number
+  /** Null, or left out: those who catch up have their share of each answer, and no rate. */
+  readonly catchUpThrottle?: CatchUpThrottle | null
 }
 
+type SessionPartition = Pick<ServingReplica, 'topicId' | 'index'>
+
 /** A fetch of the follower that a replica of this shard has to answer. */
-interface Fetch {
+export interface SessionFetch {
   readonly replica: ServingReplica
   readonly replicaId: NodeId
   readonly fetchId: number
@@ -39,7 +46,7 @@ interface Fetch {
 
 /** Something to tell. */
 type Ready =
-  | { readonly kind: 'reply'; readonly fetch: Fetch; readonly reply: FetchReply }
+  | { readonly kind: 'reply'; readonly fetch: SessionFetch; readonly reply: FetchReply }
   | { readonly kind: 'refused'; readonly topicId: Uuid; readonly response: PartitionResponse }
 
 interface Parked {
@@ -50,114 +57,153 @@ interface Parked {
 
 /** Requests that may wait at once: one to answer, and one more so that the follower need not ask anew just for that. */
 const PARKED_MAX = 2
+/** A follower asks again as soon as it is answered. One that has not for so long has gone, or stands still. */
+const ABSENCE_MAX_MS = 5000
+/**
+ * A quarter of each answer is for replicas that catch up: producers wait for all the others. Of 8 MiB that is less than a
+ * millisecond of the follower's time, by which it may be late for those.
+ */
+const CATCH_UP_SHARE = 4
 const NO_RECORDS = Buffer.alloc(0)
 
 export class ReplicaSession implements ReplicaFetchWaiter {
   readonly #surroundings: ReplicaSessionSurroundings
-  readonly #fetches = new Map<ServingReplica, Fetch>()
+  readonly #onAbsent: (waited: boolean) => void
+  /** By partition, until they are told about, dropped, or replaced. */
+  readonly #fetches = new Map<string, { readonly fetch: SessionFetch; isReplied: boolean }>()
   #ready: Ready[] = []
+  /** Of replicas that lack what is committed, and so are not in sync, whatever the ISR says. */
+  #catchingUp: Ready[] = []
   readonly #parked: Parked[] = []
+  #bytesMax: number
+  #absence: Deadline | null = null
+  #throttled: Deadline | null = null
   #isScheduled = false
 
-  constructor(surroundings: ReplicaSessionSurroundings) {
+  /** @param onAbsent the follower asks no more; `waited`: although it has fetches here, which it might still count on */
+  constructor(surroundings: ReplicaSessionSurroundings, onAbsent: (waited: boolean) => void = () => {}) {
     this.#surroundings = surroundings
+    this.#onAbsent = onAbsent
+    this.#bytesMax = surroundings.responseBytesMax
   }
 
   get hasSomethingToTell(): boolean {
-    return this.#ready.length > 0
+    return this.#ready.length > 0 || (this.#catchingUp.length > 0 && this.#throttleMs === 0)
   }
 
-  expect(fetch: Fetch): void {
-    this.#fetches.set(fetch.replica, fetch)
+  /** A request is here, whose fetches follow. @param bytesMax what its follower can take at once */
+  onRequest(bytesMax: number): void {
+    this.#bytesMax = Math.min(this.#surroundings.responseBytesMax, bytesMax)
+    this.#cancelAbsence()
+  }
+
+  expect(fetch: SessionFetch): void {
+    this.#fetches.set(keyOf(fetch.replica), { fetch, isReplied: false })
   }
 
   refuse(topicId: Uuid, response: PartitionResponse): void {
+    this.forget({ topicId, index: response.partitionIndex })
     this.#ready.push({ kind: 'refused', topicId, response })
   }
 
-  forget(replica: ServingReplica): void {
-    const fetch = this.#fetches.get(replica)
-    if (fetch === undefined) return
-    this.#fetches.delete(replica)
-    replica.onReplicaFetchDropped(fetch.replicaId, fetch.fetchId)
+  forget(partition: SessionPartition): void {
+    this.#drop(keyOf(partition))
   }
 
   respond(replica: ServingReplica, fetchId: number, reply: FetchReply): void {
-    const fetch = this.#fetches.get(replica)
-    if (fetch?.fetchId !== fetchId) return
-    this.#fetches.delete(replica)
-    this.#ready.push({ kind: 'reply', fetch, reply })
+    const known = this.#fetches.get(keyOf(replica))
+    if (known?.fetch.replica !== replica || known.fetch.fetchId !== fetchId) return
+    known.isReplied = true
+    const queue = isCatchUp(reply) ? this.#catchingUp : this.#ready
+    queue.push({ kind: 'reply', fetch: known.fetch, reply })
     this.#schedule()
   }
 
   park(answer: Parked['answer'], context: RequestContext, maxWaitMs: number): void {
-    const deadline = this.#surroundings.deadlines.after(maxWaitMs, () => this.#answerOldest())
-    this.#parked.push({ answer, context, deadline })
+    const parked = { answer, context, deadline: this.#after(maxWaitMs, () => this.#answerParked(parked)) }
+    this.#parked.push(parked)
     if (this.#parked.length > PARKED_MAX) this.#answerOldest()
   }
 
-  /** The connection is gone, or the shard stops. */
+  /** Answers whatever is parked with what there is. */
+  hurry(): void {
+    while (this.#parked.length > 0) this.#answerOldest()
+  }
+
+  /** The connection is gone. */
   close(): void {
-    for (const replica of [...this.#fetches.keys()]) this.forget(replica)
-    for (const { deadline } of this.#parked) this.#surroundings.deadlines.cancel(deadline)
+    for (const key of [...this.#fetches.keys()]) this.#drop(key)
+    const { deadlines } = this.#surroundings
+    for (const { deadline } of this.#parked) deadlines.cancel(deadline)
+    if (this.#throttled !== null) deadlines.cancel(this.#throttled)
+    this.#cancelAbsence()
     this.#parked.length = 0
     this.#ready = []
+    this.#catchingUp = []
   }
 
   /** Everything that is to be told and fits. To be sent by the request of `context`. */
   answer(context: RequestContext): FetchResponse {
-    const topics = new Map<Uuid, PartitionResponse[]>()
-    const releases: (() => void)[] = []
-    let bytesLeft = this.#surroundings.responseBytesMax
-    let told = 0
-    for (const ready of this.#ready) {
-      if (bytesLeft <= 0) break
-      told += 1
-      const topicId = ready.kind === 'refused' ? ready.topicId : ready.fetch.replica.topicId
-      const response =
-        ready.kind === 'refused'
-          ? ready.response
-          : this.#responseTo(ready.fetch, ready.reply, bytesLeft, releases)
-      bytesLeft -= response.records?.length ?? 0
-      const partitions = topics.get(topicId)
-      if (partitions === undefined) topics.set(topicId, [response])
-      else partitions.push(response)
-    }
-    this.#ready = this.#ready.slice(told)
-    if (this.#ready.length > 0) this.#schedule()
-    if (releases.length > 0) context.afterWritten(() => releases.forEach((release) => release()))
-    return { responses: [...topics].map(([topicId, partitions]) => ({ topicId, partitions })) }
+    const answer = new SessionAnswer(this.#surroundings.pool)
+    const catchUpBytesMax = Math.floor(this.#bytesMax / CATCH_UP_SHARE)
+    this.#ready = this.#tell(this.#ready, answer, this.#bytesMax - catchUpBytesMax)
+    this.#tellCatchingUp(answer, catchUpBytesMax)
+    if (this.hasSomethingToTell) this.#schedule()
+    if (this.#parked.length === 0) this.#absence ??= this.#after(ABSENCE_MAX_MS, () => this.#onAbsence())
+    return answer.sentBy(context)
   }
 
-  #responseTo(
-    { replica, fetchId, leaderEpoch, bytesMax }: Fetch,
-    reply: FetchReply,
-    bytesLeft: number,
-    releases: (() => void)[],
-  ): PartitionResponse {
-    const common = {
-      partitionIndex: replica.index,
-      fetchId,
-      records: NO_RECORDS,
-      highWatermark: -1 as Offset,
+  #tellCatchingUp(answer: SessionAnswer, bytesMax: number): void {
+    if (this.#catchingUp.length === 0 || this.#throttleMs > 0) return
+    const throttle = this.#surroundings.catchUpThrottle ?? null
+    const before = answer.bytes
+    this.#catchingUp = this.#tell(
+      this.#catchingUp,
+      answer,
+      Math.min(bytesMax, throttle === null ? bytesMax : throttle.bytesMax),
+    )
+    throttle?.spend(answer.bytes - before)
+    if (this.#catchingUp.length > 0) this.#waitForThrottle()
+  }
+
+  /** @returns what did not fit */
+  #tell(queue: readonly Ready[], answer: SessionAnswer, bytesMax: number): Ready[] {
+    const endBytes = answer.bytes + bytesMax
+    let told = 0
+    for (const ready of queue) {
+      if (answer.bytes >= endBytes) break
+      told += 1
+      if (ready.kind === 'refused') answer.add(ready.topicId, ready.response)
+      else if (this.#takeReplied(ready.fetch)) answer.reply(ready.fetch, ready.reply, endBytes - answer.bytes)
     }
-    const { logStartOffset } = reply
-    switch (reply.kind) {
-      case 'error':
-        return { ...common, errorCode: ErrorCode[reply.error], logStartOffset }
-      case 'diverging':
-        return { ...common, errorCode: ErrorCode.NONE, logStartOffset, divergingEpoch: reply.end }
-      case 'records': {
-        const { offset, endOffset, highWatermark } = reply
-        const told = { ...common, errorCode: ErrorCode.NONE, logStartOffset, highWatermark }
-        if (offset >= endOffset) return told
-        const range = { offset, endOffset, maxBytes: Math.min(bytesMax, bytesLeft) }
-        const read = replica.readForReplica(leaderEpoch, range, this.#surroundings.pool)
-        if (read.kind === 'failed') return { ...common, errorCode: read.errorCode, logStartOffset }
-        releases.push(() => read.release())
-        return { ...told, records: read.records }
-      }
-    }
+    return queue.slice(told)
+  }
+
+  /** @returns false when the follower has forgotten or replaced the fetch since */
+  #takeReplied(fetch: SessionFetch): boolean {
+    const key = keyOf(fetch.replica)
+    return this.#fetches.get(key)?.fetch === fetch && this.#fetches.delete(key)
+  }
+
+  #drop(key: string): void {
+    const known = this.#fetches.get(key)
+    if (known === undefined) return
+    this.#fetches.delete(key)
+    const { replica, replicaId, fetchId } = known.fetch
+    if (!known.isReplied) replica.onReplicaFetchDropped(replicaId, fetchId)
+  }
+
+  get #throttleMs(): number {
+    return this.#surroundings.catchUpThrottle?.waitMs ?? 0
+  }
+
+  #waitForThrottle(): void {
+    const waitMs = this.#throttleMs
+    if (waitMs === 0 || this.#throttled !== null) return
+    this.#throttled = this.#after(waitMs, () => {
+      this.#throttled = null
+      this.#schedule()
+    })
   }
 
   /** What the other partitions of this turn have to tell goes along. */
@@ -166,14 +212,95 @@ export class ReplicaSession implements ReplicaFetchWaiter {
     this.#isScheduled = true
     this.#surroundings.timers.endOfTurn(() => {
       this.#isScheduled = false
-      if (this.#ready.length > 0) this.#answerOldest()
+      if (this.hasSomethingToTell) this.#answerOldest()
+      else if (this.#catchingUp.length > 0) this.#waitForThrottle()
     })
   }
 
   #answerOldest(): void {
-    const oldest = this.#parked.shift()
-    if (oldest === undefined) return
-    this.#surroundings.deadlines.cancel(oldest.deadline)
-    oldest.answer.give(this.answer(oldest.context))
+    const [oldest] = this.#parked
+    if (oldest !== undefined) this.#answerParked(oldest)
   }
+
+  #answerParked(parked: Parked): void {
+    this.#parked.splice(this.#parked.indexOf(parked), 1)
+    this.#surroundings.deadlines.cancel(parked.deadline)
+    parked.answer.give(this.answer(parked.context))
+  }
+
+  #onAbsence(): void {
+    this.#absence = null
+    const waited = this.#fetches.size > 0
+    this.close()
+    this.#onAbsent(waited)
+  }
+
+  #cancelAbsence(): void {
+    if (this.#absence !== null) this.#surroundings.deadlines.cancel(this.#absence)
+    this.#absence = null
+  }
+
+  #after(delayMs: number, onDue: () => void): Deadline {
+    return this.#surroundings.deadlines.after(delayMs, onDue)
+  }
+}
+
+/** One answer, and the memory of the records in it. */
+class SessionAnswer {
+  /** Of records. */
+  bytes = 0
+  readonly #pool: BufferPool
+  readonly #topics = new Map<Uuid, PartitionResponse[]>()
+  readonly #releases: (() => void)[] = []
+
+  constructor(pool: BufferPool) {
+    this.#pool = pool
+  }
+
+  add(topicId: Uuid, response: PartitionResponse): void {
+    const partitions = this.#topics.get(topicId)
+    if (partitions === undefined) this.#topics.set(topicId, [response])
+    else partitions.push(response)
+  }
+
+  reply(
+    { replica, fetchId, leaderEpoch, bytesMax }: SessionFetch,
+    reply: FetchReply,
+    bytesLeft: number,
+  ): void {
+    const { logStartOffset } = reply
+    const common = { partitionIndex: replica.index, fetchId, records: NO_RECORDS, logStartOffset }
+    const told = { ...common, errorCode: ErrorCode.NONE, highWatermark: NO_OFFSET }
+    const add = (response: PartitionResponse): void => this.add(replica.topicId, response)
+    if (reply.kind === 'error') return add({ ...told, errorCode: ErrorCode[reply.error] })
+    if (reply.kind === 'diverging') return add({ ...told, divergingEpoch: reply.end })
+    const { offset, endOffset, highWatermark } = reply
+    if (offset >= endOffset) return add({ ...told, highWatermark })
+    const range = { offset, endOffset, maxBytes: Math.min(bytesMax, bytesLeft) }
+    const read = replica.readForReplica(leaderEpoch, range, this.#pool)
+    if (read.kind === 'failed') return add({ ...told, errorCode: errorOfRead(read.errorCode) })
+    this.#releases.push(() => read.release())
+    this.bytes += read.records.length
+    add({ ...told, highWatermark, records: read.records })
+  }
+
+  sentBy(context: RequestContext): FetchResponse {
+    const releases = this.#releases
+    if (releases.length > 0) context.afterWritten(() => releases.forEach((release) => release()))
+    return { responses: [...this.#topics].map(([topicId, partitions]) => ({ topicId, partitions })) }
+  }
+}
+
+function keyOf({ topicId, index }: SessionPartition): string {
+  return `${topicId}-${index}`
+}
+
+/** In-sync replicas hold everything below the high watermark. */
+function isCatchUp(reply: FetchReply): boolean {
+  return reply.kind === 'records' && reply.offset < reply.endOffset && reply.offset < reply.highWatermark
+}
+
+/** The log's start has moved since the reply was given. Where to is what the next fetch is told. */
+function errorOfRead(errorCode: number): number {
+  return errorCode === ErrorCode.OFFSET_OUT_OF_RANGE ? ErrorCode.NOT_LEADER_OR_FOLLOWER : errorCode
 }
