@@ -1,18 +1,29 @@
 /**
  * The metadata log on disk as the core's effects change it.
  *
- * Owns: the log, its recovery point, the flush that is due. Must not know: roles, images.
+ * Owns: the log, the flush that is due. Must not know: roles, images.
  * Invariants: everything appended in one go shares a flush; a flush reports the end that was written when it began, under
  * the generation of the log of that moment; after a failure nothing is reported any more.
  */
-import { BufferPool, type DiskError, type LeaderEpoch, type Log as Logger, type Offset } from '@millrace/base'
+import {
+  BufferPool,
+  type DiskError,
+  type LeaderEpoch,
+  type Log as Logger,
+  type Offset,
+  type Timers,
+} from '@millrace/base'
 import { type AppendInfo, type DiskDone, diskErrorOf, type Log } from '@millrace/storage'
 import type { RecoveryPoint } from './recovery-point.ts'
+import { RecoveryPointWriter } from './recovery-point-writer.ts'
 
 export interface LogStoreOptions {
   readonly log: Log
   readonly recoveryPoint: RecoveryPoint
+  readonly timers: Timers
   readonly logger: Logger
+  /** A voter: others count on what this replica has flushed. */
+  readonly canVote: boolean
   onFlushed(generation: number, endOffset: Offset): void
   /** A sync failed: what is on disk is unknown. */
   onFailed(error: DiskError): void
@@ -23,8 +34,10 @@ export interface FetchRead {
   release(): void
 }
 
-/** Flushed bytes after which the recovery point is written down: bounds what a torn tail is looked for in. */
-const CHECKPOINT_BYTES = 1024 * 1024
+/** What a crash together with damage may cost a voter, beside the time of the write. */
+const VOTER_RECOVERY_POINT_PAUSE_MS = 100
+/** An observer fetches again what is damaged: here it only bounds what a start has to scan. */
+const OBSERVER_RECOVERY_POINT_PAUSE_MS = 10_000
 const POOLED_BYTES_MAX = 8 * 1024 * 1024
 const NOTHING: FetchRead = { records: Buffer.alloc(0), release: () => {} }
 
@@ -32,14 +45,17 @@ export class LogStore {
   readonly log: Log
   readonly pool = new BufferPool({ maxPooledBytes: POOLED_BYTES_MAX })
   readonly #options: LogStoreOptions
+  readonly #recoveryPointWriter: RecoveryPointWriter
   #generation = 0
   #flushDue = false
-  #bytesSinceCheckpoint = 0
   #isClosed = false
 
   constructor(options: LogStoreOptions) {
-    this.log = options.log
+    const { log, recoveryPoint, timers, logger, canVote } = options
+    const pauseMs = canVote ? VOTER_RECOVERY_POINT_PAUSE_MS : OBSERVER_RECOVERY_POINT_PAUSE_MS
+    this.log = log
     this.#options = options
+    this.#recoveryPointWriter = new RecoveryPointWriter({ log, recoveryPoint, timers, logger, pauseMs })
   }
 
   /**
@@ -49,7 +65,6 @@ export class LogStore {
   append(batch: Buffer, epoch: number): AppendInfo {
     const appended = this.log.append(batch, epoch as LeaderEpoch)
     this.log.writeStaged()
-    this.#bytesSinceCheckpoint += batch.length
     return appended
   }
 
@@ -57,7 +72,6 @@ export class LogStore {
   appendFetched(batches: Buffer): void {
     this.log.appendAsFollower(batches)
     this.log.writeStaged()
-    this.#bytesSinceCheckpoint += batches.length
   }
 
   /** Everything appended by the end of this turn's promises is flushed as one. */
@@ -110,9 +124,15 @@ export class LogStore {
     )
   }
 
+  /** The replica takes part in nothing any more; to be followed by `close`, unless the disk failed. */
+  stop(): void {
+    this.#recoveryPointWriter.close()
+  }
+
   /** @throws DiskError when it can't count as cleanly closed: the next start only scans more */
   async close(): Promise<void> {
     this.#isClosed = true
+    this.stop()
     const { recoveryPoint } = this.#options
     let failure: DiskError | null = this.log.failure
     if (failure === null)
@@ -131,16 +151,7 @@ export class LogStore {
       if (error !== null) return this.#options.onFailed(error)
       then?.()
       this.#options.onFlushed(generation, endOffset)
-      if (this.#bytesSinceCheckpoint >= CHECKPOINT_BYTES) this.#checkpoint()
-    })
-  }
-
-  #checkpoint(): void {
-    this.#bytesSinceCheckpoint = 0
-    const { recoveryPoint, logger } = this.#options
-    recoveryPoint.persistRecoveryPoint(this.log, (error) => {
-      // The older recovery point stays: the next start only scans more.
-      if (error !== null) logger.warn({ error }, 'the recovery point of the metadata log was not written')
+      this.#recoveryPointWriter.onFlushed()
     })
   }
 }

@@ -93,7 +93,9 @@ export class MetadataQuorum {
     this.#store = new LogStore({
       log,
       recoveryPoint: recovered.recoveryPoint,
+      timers: env.timers,
       logger: env.log,
+      canVote: options.canVote,
       onFlushed: (generation, endOffset) => this.#dispatch({ kind: 'flushed', generation, endOffset }),
       onFailed: (error) => this.#fail('cluster metadata could not be flushed', error),
     })
@@ -301,6 +303,7 @@ export class MetadataQuorum {
     this.#failure = reason
     this.#events.length = 0
     this.#runner.stop()
+    this.#store.stop()
     this.#applier.close()
     this.#inbound.close()
     this.#peers.close()

@@ -10,9 +10,9 @@ import {
   type ClientConnection,
   connect,
   ConnectionError,
+  type ConnectionErrorReason,
   type ConnectOptions,
   RequestTimeoutError,
-  UnsupportedApiError,
 } from '@millrace/net'
 import { ErrorCode, errorInfo } from '@millrace/protocol'
 import type { RaftRequest, RaftResponse } from '@millrace/raft'
@@ -48,9 +48,10 @@ const REFUSALS_NEEDED = 2
 const PROBE_PAUSE_MS = 30
 /**
  * A process that is killed closes its sockets one after another: while its port still accepts, the next connection is
- * reset, too, and says nothing yet.
+ * reset, too, and says nothing yet. On a machine with too much to do that takes a while; whoever hangs up for longer is
+ * something else, such as a proxy.
  */
-const PROBES_MAX = 5
+const PROBES_MAX = 30
 /** Unanswered requests in a row after which the connection is given up. */
 const MISSES_MAX = 3
 
@@ -143,9 +144,7 @@ export class PeerConnection {
     attempt.then(
       (connection) => this.#onOpen(connection),
       (error: unknown) => {
-        if (this.#isClosed) return
-        if (!(error instanceof ConnectionError)) throw error
-        if (!this.#isRetired) this.#onDialFailed(error)
+        if (!this.#isClosed && !this.#isRetired) this.#onDialFailed(error)
       },
     )
   }
@@ -162,20 +161,37 @@ export class PeerConnection {
     for (const waiting of this.#takeWaiting()) this.#ask(connection, waiting)
   }
 
-  #onDialFailed(error: ConnectionError): void {
+  #onDialFailed(error: unknown): void {
     this.#dialing = false
     const backoffMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** this.#failures)
     this.#failures += 1
     this.#notBeforeMs = this.#options.env.clock.monoMs() + backoffMs
-    this.#problems.onSilence(error.message)
-    if (this.#probesLeft > 0) this.#refusals = error.reason === 'refused' ? this.#refusals + 1 : 0
-    const isGone = this.#refusals === REFUSALS_NEEDED
-    const isTelling = error.reason === 'refused' || error.reason === 'reset' || error.reason === 'eof'
-    this.#probesLeft = isGone || !isTelling ? 0 : Math.max(0, this.#probesLeft - 1)
-    if (this.#probesLeft > 0) return this.#dialLater(PROBE_PAUSE_MS)
-    this.#refusals = 0
+    const isGone = this.#wasLastProbe(this.#explained(error))
+    // Who asks need not wait until it is certain: that nobody answers is an answer.
     for (const { answered } of this.#takeWaiting()) answered(null)
     if (isGone && !this.#isClosed) this.#options.onGone()
+  }
+
+  /** @param reason of a failed dial. @returns whether the peer is gone; else the next attempt may be under way */
+  #wasLastProbe(reason: ConnectionErrorReason | null): boolean {
+    if (this.#probesLeft === 0) return false
+    this.#refusals = reason === 'refused' ? this.#refusals + 1 : 0
+    const isGone = this.#refusals === REFUSALS_NEEDED
+    const isTelling = reason === 'refused' || reason === 'reset' || reason === 'eof'
+    this.#probesLeft = isGone || !isTelling ? 0 : this.#probesLeft - 1
+    if (this.#probesLeft > 0) this.#dialLater(PROBE_PAUSE_MS)
+    else this.#refusals = 0
+    return isGone
+  }
+
+  /** Whatever a dial fails with, this peer is not reached; what nobody foresaw is a defect that others must hear of. */
+  #explained(error: unknown): ConnectionErrorReason | null {
+    if (error instanceof ConnectionError) {
+      this.#problems.onSilence(error.message)
+      return error.reason
+    }
+    this.#problems.onWrongAnswer(String(error))
+    return null
   }
 
   #onClosed(connection: ClientConnection, error: ConnectionError): void {
@@ -231,9 +247,9 @@ export class PeerConnection {
       this.#problems.onSilence(error.message)
       this.#connection = null
       connection.close()
-    } else if (error instanceof UnsupportedApiError) this.#problems.onWrongAnswer(error.message)
-    else if (error instanceof ConnectionError) this.#problems.onSilence(error.message)
-    else throw error
+    } else if (error instanceof ConnectionError) this.#problems.onSilence(error.message)
+    // It speaks no version of what is asked, or this is a defect of ours: either way somebody has to see to it.
+    else this.#problems.onWrongAnswer(String(error))
   }
 
   #onBadAnswer(answer: { readonly reason: string } | { readonly errorCode: number } | null): void {

@@ -1,6 +1,7 @@
 /**
  * Up to which offset the metadata log is known to be on disk, and where it starts, kept beside it. A batch that is damaged
- * above the recovery point is the torn tail of a crash and is cut; below it, it is a loss that must be reported.
+ * above the recovery point is the torn tail of a crash and is cut; below it, it is a loss that must be reported. How far it
+ * lags behind what is flushed: `recovery-point-writer.ts`.
  */
 import { type Disk, type DiskError, offset, type Offset } from '@millrace/base'
 import { type Log, type LogCheckpoints, OffsetCheckpoint } from '@millrace/storage'

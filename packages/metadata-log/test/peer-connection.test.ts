@@ -13,7 +13,7 @@ import { Server } from '@millrace/net'
 import { advertisedVersions } from '@millrace/protocol'
 import type { RaftRequest } from '@millrace/raft'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { PeerConnection } from '../src/peer-connection.ts'
+import { PeerConnection, type PeerOptions } from '../src/peer-connection.ts'
 
 const env = nodeEnv({ log: silentLog })
 
@@ -44,6 +44,19 @@ const REQUEST: RaftRequest = {
   preferredCandidates: [],
 }
 
+function optionsOf(net: Env['net'], onGone = (): void => {}): PeerOptions {
+  return {
+    env: { ...env, net },
+    log: silentLog,
+    pool: new BufferPool({ maxPooledBytes: 0 }),
+    clientId: 'test',
+    clusterId: 'cluster',
+    requestTimeoutMs: 1000,
+    isWatched: () => true,
+    onGone,
+  }
+}
+
 /** Connects, loses the connection, and dials as scripted. @returns the dials until the peer was gone */
 async function dialsUntilGone(outcomes: readonly CloseReason[]): Promise<CloseReason[]> {
   const dials: CloseReason[] = []
@@ -59,16 +72,10 @@ async function dialsUntilGone(outcomes: readonly CloseReason[]): Promise<CloseRe
   })
   const endpoint = await server.listen({ host: '127.0.0.1', port: 0, name: 'controller' })
   const gone = Promise.withResolvers<void>()
-  const peer = new PeerConnection(endpoint, {
-    env: { ...env, net: scripted(outcomes, dials) },
-    log: silentLog,
-    pool: new BufferPool({ maxPooledBytes: 0 }),
-    clientId: 'test',
-    clusterId: 'cluster',
-    requestTimeoutMs: 1000,
-    isWatched: () => true,
-    onGone: () => gone.resolve(),
-  })
+  const peer = new PeerConnection(
+    endpoint,
+    optionsOf(scripted(outcomes, dials), () => gone.resolve()),
+  )
   onTestFinished(async () => {
     peer.close()
     await server.close(0)
@@ -92,5 +99,50 @@ describe('a peer whose connection was lost is gone', () => {
       'refused',
       'refused',
     ])
+    const slowly = Array.from({ length: 12 }, () => 'reset' as const)
+    expect(await dialsUntilGone([...slowly, 'refused'])).toEqual([...slowly, 'refused', 'refused'])
   })
+})
+
+test('whatever a dial fails with, who asks is answered that there is no answer', async () => {
+  const net: Env['net'] = {
+    ...env.net,
+    dial: () => {
+      throw new RangeError('a port that no machine has')
+    },
+  }
+  const peer = new PeerConnection({ host: '127.0.0.1', port: 70_000 }, optionsOf(net))
+  const answer = await new Promise((resolve) => peer.request(REQUEST, resolve))
+  expect(answer).toBeNull()
+  peer.close()
+})
+
+test('who asks while the end of a peer is being looked into need not wait for the outcome', async () => {
+  const lost = Promise.withResolvers<void>()
+  const answers: unknown[] = []
+  const dials: CloseReason[] = []
+  const server = new Server({
+    env,
+    dispatch: (request, { connection }) => {
+      if (request.api === 'ApiVersions') return { apiKeys: advertisedVersions('controller'), nativeWire: 1 }
+      connection.close('the process is killed')
+      return { errorCode: 0, topics: [] }
+    },
+  })
+  const endpoint = await server.listen({ host: '127.0.0.1', port: 0, name: 'controller' })
+  const peer = new PeerConnection(endpoint, optionsOf(scripted(['reset'], dials)))
+  onTestFinished(async () => {
+    peer.close()
+    await server.close(0)
+  })
+  peer.request(REQUEST, () => lost.resolve())
+  await lost.promise
+  await new Promise<void>((resolve) =>
+    peer.request(REQUEST, (answer) => {
+      answers.push(answer)
+      resolve()
+    }),
+  )
+  expect(answers).toEqual([null])
+  expect(dials.length).toBeLessThan(3)
 })

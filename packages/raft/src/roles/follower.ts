@@ -34,6 +34,8 @@ export class Follower extends Role {
   readonly #leaderId: NodeId
   /** The leader answered at least one fetch: until then, others may as well look for another (KAFKA-17641). */
   #hasFetched: boolean
+  /** The last fetch got no answer, so that this replica knows no better than one that asks for its vote. */
+  #isCutOff = false
   #fetchId: number | null = null
   #download: SnapshotDownload | null = null
   /** As the leader knows it; this replica's own follows as far as its log is on disk. */
@@ -52,7 +54,7 @@ export class Follower extends Role {
   }
 
   get grantsPreVotes(): boolean {
-    return !this.#hasFetched || this.replica.isLeaderSuspected
+    return !this.#hasFetched || this.#isCutOff || this.replica.isLeaderSuspected
   }
 
   onEnter(): void {
@@ -111,6 +113,7 @@ export class Follower extends Role {
     if (sendId !== this.#fetchId) return
     this.#fetchId = null
     this.replica.onAnswer(this.#leaderId, response !== null)
+    this.#isCutOff = response === null
     if (response === null) {
       // A leader that was heard of but never reached may be one of before this process: find out soon.
       if (!this.#hasFetched && this.replica.isElectable && !this.replica.isArmed('election'))

@@ -115,6 +115,28 @@ describe('a follower', () => {
     expect(single.one('respond').response).toMatchObject({ granted: true })
   })
 
+  it('does not stand in the way of another while its own leader does not answer', () => {
+    const single = follower()
+    const preVote = {
+      kind: 'vote',
+      voter: key(1),
+      candidate: key(3),
+      epoch: 2,
+      lastOffset: offset(3),
+      lastEpoch: 1,
+      preVote: true,
+    } as const
+    answer(single, {})
+    const { sendId } = single.one('send')
+    single.step({ kind: 'response', sendId, response: null })
+    single.request(preVote)
+    expect(single.one('respond').response).toMatchObject({ granted: true })
+    single.step({ kind: 'timer', timer: 'backoff' })
+    answer(single, {})
+    single.request(preVote)
+    expect(single.one('respond').response).toMatchObject({ granted: false })
+  })
+
   it('votes for nobody else in the epoch of its leader', () => {
     const single = follower()
     single.request({
