@@ -15,6 +15,7 @@ import { blank, count, fact, failure, step, title } from './demo/report.ts'
 const PARTITIONS = 6
 const REPLICATION = { replicationFactor: 3, configs: { 'min.insync.replicas': '2' } }
 const LATENCY_SAMPLES = 300
+const METADATA_PROBE = 'metadata-probe'
 /** The stream takes three seconds: long enough for a failover in each third. */
 const SLICE_MS = 10
 const SLICES = 300
@@ -52,6 +53,7 @@ async function main(): Promise<number> {
     const inSyncMs = performance.now()
     await allInSync(admin)
     step('killed nodes are back', `every replica in sync again, ${seconds(inSyncMs)} after the last read`)
+    await admin.createTopics([{ name: probeTopic.name, partitions: 1, ...REPLICATION }])
     const latency = await measureLatency(bootstrap)
     const exitCode = await cluster.stop()
     if (exitCode !== 0) failure('the cluster did not stop cleanly', [`exit code ${exitCode}`])
@@ -100,8 +102,8 @@ async function streamThroughFailovers(
   const perSlice = Math.ceil(flights.length / SLICES)
   for (let slice = 0; slice < SLICES; slice++) {
     for (const flight of flights.slice(slice * perSlice, (slice + 1) * perSlice)) sending.push(send(flight))
-    if (slice === SLICES / 3) failovers.push(killLeader(cluster, admin))
-    if (slice === (SLICES * 2) / 3) failovers.push(killController(cluster, admin))
+    if (slice === SLICES / 3) failovers.push(started(killLeader(cluster, admin)))
+    if (slice === (SLICES * 2) / 3) failovers.push(started(killController(cluster, admin)))
     const leftMs = startedMs + (slice + 1) * SLICE_MS - performance.now()
     if (leftMs > 0) await delay(leftMs)
   }
@@ -124,6 +126,14 @@ interface Failover {
   readonly killedMs: number
 }
 
+/** Awaited later, when the stream has ended; it may fail before. */
+function started<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {
+    // Told to whoever awaits it.
+  })
+  return promise
+}
+
 async function killLeader(cluster: DevCluster, admin: AdminClient): Promise<Failover> {
   const [flightsNow] = await admin.describeTopics([flightsTopic.name])
   const { leader } = flightsNow!.partitions[0]!
@@ -142,7 +152,8 @@ async function killController(cluster: DevCluster, admin: AdminClient): Promise<
   const { leaderId } = await admin.describeQuorum()
   const killedMs = performance.now()
   cluster.kill(leaderId)
-  await admin.createTopics([{ name: probeTopic.name, partitions: 1, ...REPLICATION }])
+  // Whatever broker is back by then.
+  await admin.createTopics([{ name: METADATA_PROBE, partitions: 1, replicationFactor: 1 }])
   const changedMs = performance.now() - killedMs
   return {
     label: `controller ${leaderId} killed in mid-stream`,
@@ -170,7 +181,7 @@ async function consumeAndVerify(bootstrap: string, sent: FlightCollector): Promi
 async function allInSync(admin: AdminClient): Promise<void> {
   const deadlineMs = performance.now() + IN_SYNC_TIMEOUT_MS
   for (;;) {
-    const topics = await admin.describeTopics([flightsTopic.name, probeTopic.name])
+    const topics = await admin.describeTopics([flightsTopic.name])
     const behind = topics.flatMap(({ name, partitions }) =>
       partitions
         .filter(({ isr, replicas }) => isr.length < replicas.length)

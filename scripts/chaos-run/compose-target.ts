@@ -4,49 +4,81 @@ import { DockerEngine } from '../../test/rig/docker.ts'
 import type { ChaosTarget } from './chaos-target.ts'
 import type { FaultKind } from './fault.ts'
 
-const MISSING = new Map<FaultKind, string>([
-  ['oneway', 'a container is taken off its network in both directions'],
-  ['wipe', 'the volume of a container that exists is not replaced'],
-])
-
-/** @throws Error that says what is missing on this machine */
-export async function startCompose(): Promise<ChaosTarget> {
+/** @returns the cluster, or what is missing on this machine */
+export async function startCompose(): Promise<ChaosTarget | string> {
   const engine = await DockerEngine.open()
-  if (typeof engine === 'string') throw new Error(`no containers here: ${engine}`)
+  if (typeof engine === 'string') return engine
   try {
     const image = await engine.image()
-    if (typeof image === 'string') throw new Error(`no image: ${image}`)
+    if (typeof image === 'string') {
+      await engine[Symbol.asyncDispose]()
+      return image
+    }
     const cluster = await ComposeCluster.up(engine, image.tag)
-    return targetOf(cluster, engine)
+    return targetOf(cluster, engine, await missingFaults(cluster))
   } catch (error) {
     await engine[Symbol.asyncDispose]()
     throw error
   }
 }
 
-function targetOf(cluster: ComposeCluster, engine: DockerEngine): ChaosTarget {
-  const cutOff = new Set<string>()
+/** Without root, a container can only be taken off its network as a whole. */
+async function missingFaults(cluster: ComposeCluster): Promise<Map<FaultKind, string>> {
+  const missing = new Map<FaultKind, string>([
+    ['full-disk', 'volumes share the disk of this machine; --target local has small ones'],
+    ['clock', 'containers share the clock of this machine; --target local can set it'],
+  ])
+  const noCuts = await cluster.whyNoCuts()
+  if (noCuts !== null) for (const kind of ['oneway', 'slow'] as const) missing.set(kind, noCuts)
+  return missing
+}
+
+function targetOf(
+  cluster: ComposeCluster,
+  engine: DockerEngine,
+  missing: ReadonlyMap<FaultKind, string>,
+): ChaosTarget {
+  const offNetwork = new Set<string>()
   return {
     bootstrap: cluster.bootstrap,
     nodes: cluster.services,
-    missing: MISSING,
+    missing,
+    states: () => cluster.states(),
+    async crashes() {
+      const crashed = [...(await cluster.restarts())].filter(([, restarts]) => restarts > 0)
+      return crashed.map(([name, restarts]) => `${name} ended by itself, ${restarts} × (docker-compose logs)`)
+    },
     kill: (node) => cluster.kill(node),
     stop: (node) => cluster.stop(node),
     start: (node) => cluster.start(node),
     pause: (node) => cluster.pause(node),
     resume: (node) => cluster.unpause(node),
-    async cut(node) {
-      cutOff.add(node)
-      await cluster.disconnect(node)
+    cut: (from, to) => cluster.cut(from, to),
+    async isolate(node, oneWay) {
+      if (missing.has('oneway')) {
+        offNetwork.add(node)
+        return cluster.disconnect(node)
+      }
+      if (!oneWay) return cluster.isolate(node)
+      return cluster.cut(node, ...cluster.services.filter((other) => other !== node))
     },
+    slow: (node) => cluster.slow(node),
     async heal() {
-      for (const node of cutOff) await cluster.connect(node)
-      cutOff.clear()
+      await cluster.heal()
+      for (const node of offNetwork) await cluster.connect(node)
+      offNetwork.clear()
     },
-    wipe: () => Promise.reject(new Error('a volume can not be wiped here')),
+    fillDisk: () => unavailable(missing, 'full-disk'),
+    freeDisk: () => unavailable(missing, 'full-disk'),
+    setClock: () => unavailable(missing, 'clock'),
+    wipe: (node) => cluster.wipe(node),
     async [Symbol.asyncDispose]() {
       await cluster[Symbol.asyncDispose]()
       await engine[Symbol.asyncDispose]()
     },
   }
+}
+
+function unavailable(missing: ReadonlyMap<FaultKind, string>, kind: FaultKind): Promise<never> {
+  return Promise.reject(new Error(missing.get(kind)))
 }

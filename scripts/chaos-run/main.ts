@@ -1,84 +1,101 @@
 /**
  * Breaks a cluster on purpose, and says what was lost.
  *
- *   scripts/chaos run [--target local|compose] [--minutes 1] [--seed N] [--faults kill,pause,partition]
- *                     [--replication-factor 3] [--partitions 3] [--history FILE]
- *   scripts/chaos check FILE        judges a history again
- *   scripts/chaos faults            what there is to choose from
+ *   scripts/chaos run [--target local|compose] [--minutes 1] [--seed N] [--faults kill,pause,…|all|none]
+ *                     [--replication-factor 3] [--topics 1] [--partitions 3] [--history FILE]
+ *                     [--kcat] a Kafka client writes, too      [--plain-producers] without idempotence
+ *   scripts/chaos check FILE          judges a history again
+ *   scripts/chaos faults              what there is to choose from
+ *   scripts/chaos up [--target …]     a cluster for faults by hand, until Ctrl-C or: scripts/chaos down
+ *
+ * By hand, to a cluster that `up` or `run` has brought up in another terminal:
+ *
+ * HAND COMMANDS
  *
  * A run brings up three controllers and three brokers, and takes them down. Exit code: 0 nothing is wrong, 1 something
- * acknowledged was lost, doubled or reordered, 2 undecided, or arguments that make no sense.
+ * acknowledged was lost, doubled or reordered, or a node ended by itself, 2 undecided, or arguments that make no sense.
  */
-import { createReadStream, existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { HistoryChecker, HistoryError, HistoryReader, VerdictCode, verdictOf } from '@millrace/checker'
+import { findTool } from '../../test/rig/tool.ts'
+import { runArguments, type RunArguments, type TargetName, upArguments, UsageError } from './arguments.ts'
 import type { ChaosTarget } from './chaos-target.ts'
-import { type FaultKind, FAULTS, isFaultKind } from './fault.ts'
-import { runChaos } from './run.ts'
+import { command } from './control-socket.ts'
+import { type FaultKind, FAULTS } from './fault.ts'
+import { HAND_COMMANDS, HandError, isHandCommand, requireArguments } from './hand.ts'
+import { View } from './view.ts'
 
-const DEFAULT_FAULTS = 'kill,stop,pause,partition,oneway,restart-all,rolling'
 const SEED_LIMIT = 2 ** 31
+/** What a shell says of a program that Ctrl-C ended. */
+const INTERRUPTED = 130
 
-class UsageError extends Error {}
+const view = new View()
 
 process.exitCode = await main(process.argv.slice(2))
 
-async function main([command, ...args]: string[]): Promise<number> {
+async function main([name, ...args]: string[]): Promise<number> {
   try {
-    switch (command) {
-      case 'run':
-        return await run(args)
-      case 'check':
-        return await check(args)
-      case 'faults':
-        for (const [name, { about }] of Object.entries(FAULTS)) print(`${name.padEnd(12)} ${about}`)
-        return 0
-      case '--help':
-      case 'help':
-        print(usage())
-        return 0
-      default:
-        throw new UsageError(
-          command === undefined ? 'a command is missing' : `there is no command '${command}'`,
-        )
-    }
+    if (name === undefined) throw new UsageError('a command is missing')
+    if (name === 'run') return await run(runArguments(args))
+    if (name === 'check') return await check(args)
+    if (name === 'up') return await up(args)
+    if (isHandCommand(name) || name === 'down') return await byHand(name, args)
+    if (name === 'faults') return list(Object.entries(FAULTS).map(([kind, { about }]) => [kind, about]))
+    if (['help', '--help', '-h'].includes(name)) return list([[usage()]])
+    throw new UsageError(`there is no command '${name}'`)
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
+    if (!(error instanceof UsageError || error instanceof HandError)) throw error
     process.stderr.write(`scripts/chaos: ${error.message}. See scripts/chaos --help\n`)
     return VerdictCode.undecided
   }
 }
 
-async function run(args: readonly string[]): Promise<number> {
-  const { values } = parse(args)
-  const seed =
-    values.seed === undefined ? Math.floor(Math.random() * SEED_LIMIT) : integer('--seed', values.seed, 0)
-  const durationMs = positive('--minutes', values.minutes) * 60_000
-  const faults = faultsNamed(values.faults)
-  const replicationFactor = integer('--replication-factor', values['replication-factor'], 1)
-  const partitions = integer('--partitions', values.partitions, 1)
-  const historyFile = values.history ?? join(mkdtempSync(join(tmpdir(), 'millrace-chaos-')), 'history.ndjson')
-  const start = await targetNamed(values.target)
-  print(`bringing up a cluster (${values.target})`)
+async function run(options: RunArguments): Promise<number> {
+  const seed = options.seed ?? Math.floor(Math.random() * SEED_LIMIT)
+  const historyFile =
+    options.history ?? join(mkdtempSync(join(tmpdir(), 'millrace-chaos-')), 'history.ndjson')
+  await requireWritable(historyFile)
+  const kcat = options.withKcat ? findTool('kcat', 'kcat') : null
+  const signal = interruption()
+  // Clients take a second to load, which a wrong argument should not wait for.
+  const { runChaos } = await import('./run.ts')
+  let crashes: readonly string[]
   {
-    await using target = await start()
-    for (const kind of faults) {
-      const reason = target.missing.get(kind)
-      if (reason !== undefined) throw new UsageError(`--faults: ${kind} can't be done here: ${reason}`)
-    }
-    print(`${target.nodes.join(', ')} at ${target.bootstrap}`)
-    await runChaos({ target, seed, durationMs, faults, replicationFactor, partitions, historyFile, print })
+    await using target = await bringUp(options.target, options.faults)
+    requireFaults(target, options.faults)
+    view.say(`${target.nodes.join(', ')} at ${target.bootstrap}`)
+    const durationMs = options.minutes * 60_000
+    const summary = await runChaos({ ...options, target, seed, durationMs, kcat, historyFile, view, signal })
+    crashes = summary.crashes
   }
-  print(
-    `\nhistory: ${historyFile}\nagain:   scripts/chaos run --target ${values.target} --seed ${seed} --minutes ${values.minutes} --faults ${values.faults}\n`,
-  )
-  return await judge(historyFile)
+  view.say(`\nhistory: ${historyFile}\nagain:   ${again(options, seed)}\n`)
+  const code = await judge(historyFile)
+  for (const crash of crashes) view.say(`WRONG: ${crash}`)
+  return crashes.length > 0 ? VerdictCode.wrong : code
 }
 
-async function check(args: readonly string[]): Promise<number> {
-  const [file, ...more] = args
+async function up(args: readonly string[]): Promise<number> {
+  const { target: name } = upArguments(args)
+  const signal = interruption()
+  const { holdUp } = await import('./up.ts')
+  await using target = await bringUp(name, Object.keys(FAULTS) as FaultKind[])
+  return (await holdUp(target, view, signal)) ? 0 : VerdictCode.undecided
+}
+
+async function byHand(name: string, args: readonly string[]): Promise<number> {
+  if (isHandCommand(name)) requireArguments(name, args)
+  else if (args.length > 0) throw new HandError(`${name} takes nothing, not '${args.join(' ')}'`)
+  const answer = await command([name, ...args])
+  if (answer === null) throw new UsageError('nothing is up: scripts/chaos up, or run, in another terminal')
+  if (!answer.ok) throw new HandError(answer.text)
+  view.say(answer.text)
+  return 0
+}
+
+async function check([file, ...more]: readonly string[]): Promise<number> {
   if (file === undefined || more.length > 0) throw new UsageError('check takes one history file')
   if (!existsSync(file)) throw new UsageError(`there is no file ${file}`)
   return await judge(file)
@@ -92,69 +109,71 @@ async function judge(file: string): Promise<number> {
     reader.end()
   } catch (error) {
     if (!(error instanceof HistoryError)) throw error
-    throw new UsageError(`${file}: ${error.message}`)
+    throw new UsageError(`${file}: ${error.message}`, { cause: error })
   }
   const { code, text } = verdictOf(checker.finish())
-  print(text)
+  view.say(text)
   return code
 }
 
-function parse(args: readonly string[]) {
+async function bringUp(name: TargetName, faults: readonly FaultKind[]): Promise<ChaosTarget> {
+  view.say(`bringing up a cluster (${name})`)
+  if (name === 'local') return await (await import('./local-target.ts')).startLocal(faults)
+  const compose = await (await import('./compose-target.ts')).startCompose()
+  if (typeof compose === 'string') throw new UsageError(`--target compose: ${compose}`)
+  return compose
+}
+
+/** What the cluster can't suffer from here is said before anything is broken. */
+function requireFaults(target: ChaosTarget, faults: readonly FaultKind[]): void {
+  for (const kind of faults) {
+    const reason = target.missing.get(kind)
+    if (reason !== undefined) throw new UsageError(`--faults: ${kind} can't be done here: ${reason}`)
+  }
+}
+
+async function requireWritable(file: string): Promise<void> {
+  const stream = createWriteStream(file)
   try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        target: { type: 'string', default: 'local' },
-        minutes: { type: 'string', default: '1' },
-        seed: { type: 'string' },
-        faults: { type: 'string', default: DEFAULT_FAULTS },
-        'replication-factor': { type: 'string', default: '3' },
-        partitions: { type: 'string', default: '3' },
-        history: { type: 'string' },
-      },
-    })
+    await once(stream, 'open')
+    stream.end()
   } catch (error) {
-    throw new UsageError((error as Error).message)
+    throw new UsageError(`--history: ${(error as Error).message}`, { cause: error })
   }
 }
 
-async function targetNamed(name: string): Promise<() => Promise<ChaosTarget>> {
-  switch (name) {
-    case 'local':
-      return (await import('./local-target.ts')).startLocal
-    case 'compose':
-      return (await import('./compose-target.ts')).startCompose
-    default:
-      throw new UsageError(`--target: there is no target '${name}', only local and compose`)
-  }
+/** The first Ctrl-C ends what goes on in good order, the second one at once. */
+function interruption(): AbortSignal {
+  const abort = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => {
+      if (abort.signal.aborted) process.exit(INTERRUPTED)
+      view.say(`${signal}: ending; what was acknowledged until now is judged`)
+      abort.abort()
+    })
+  return abort.signal
 }
 
-function faultsNamed(names: string): FaultKind[] {
-  return names.split(',').map((name) => {
-    if (isFaultKind(name)) return name
-    throw new UsageError(`--faults: there is no fault '${name}'; there are ${Object.keys(FAULTS).join(', ')}`)
-  })
+function again(
+  { target, minutes, faults, replicationFactor, topics, partitions }: RunArguments,
+  seed: number,
+) {
+  const chosen = `--target ${target} --seed ${seed} --minutes ${minutes} --faults ${faults.join(',') || 'none'}`
+  return `scripts/chaos run ${chosen} --replication-factor ${replicationFactor} --topics ${topics} --partitions ${partitions}`
 }
 
-function integer(name: string, text: string, least: number): number {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < least)
-    throw new UsageError(`${name}: '${text}' is no whole number from ${least} on`)
-  return value
-}
-
-function positive(name: string, text: string): number {
-  const value = Number(text)
-  if (!(value > 0) || !Number.isFinite(value))
-    throw new UsageError(`${name}: '${text}' is no positive number`)
-  return value
+function list(rows: readonly (readonly string[])[]): number {
+  for (const [first = '', ...rest] of rows) view.say([first.padEnd(12), ...rest].join(' ').trimEnd())
+  return 0
 }
 
 function usage(): string {
   const [, comment = ''] = /^\/\*\*\n([\s\S]*?) \*\//.exec(readFileSync(import.meta.filename, 'utf8')) ?? []
-  return comment.replaceAll(/^ \* ?/gm, '').trimEnd()
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`)
+  const hand = Object.entries(HAND_COMMANDS).map(
+    ([name, { takes, about }]) => `  scripts/chaos ${[name, ...takes].join(' ').padEnd(24)} ${about}`,
+  )
+  return comment
+    .replaceAll(/^ \* ?/gm, '')
+    .replace('HAND COMMANDS', hand.join('\n'))
+    .trimEnd()
 }

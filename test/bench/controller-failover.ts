@@ -3,7 +3,9 @@
  * acknowledged CreateTopics, asked at once and retried by the same client, on Millrace (3 controllers + 3 brokers as
  * processes) and on Apache Kafka (3 combined nodes).
  *
- *   node test/bench/controller-failover.ts [--kills 50] [--systems millrace,kafka] [--kafka-kills 5]
+ *   node test/bench/controller-failover.ts [--kills 50] [--systems millrace,kafka] [--kafka-kills 5] [--trace-ms 400]
+ *
+ * `--trace-ms` prints what all nodes logged in rounds that took longer.
  */
 import { execFile } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
@@ -11,7 +13,7 @@ import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Admin, type ClientOptions } from '@millrace/client'
-import { Cluster } from '../rig/cluster.ts'
+import { Cluster, type ClusterNode } from '../rig/cluster.ts'
 import { root } from '../rig/broker-process.ts'
 
 const run = promisify(execFile)
@@ -23,6 +25,8 @@ interface Target extends AsyncDisposable {
   readonly client: ClientOptions
   /** Kills the process with this node id. */
   kill(id: number): Promise<void>
+  /** What all nodes logged since then, in order. */
+  story?(sinceWallMs: number): string[]
   /** Starts it again; resolves when it takes part. */
   revive(id: number, admin: Admin): Promise<void>
 }
@@ -32,8 +36,12 @@ const { values: flags } = parseArgs({
     kills: { type: 'string', default: '50' },
     'kafka-kills': { type: 'string', default: '5' },
     systems: { type: 'string', default: 'millrace,kafka' },
+    'trace-ms': { type: 'string', default: 'Infinity' },
   },
 })
+
+const traceMs = Number(flags['trace-ms'])
+const isTracing = Number.isFinite(traceMs)
 
 async function millrace(): Promise<Target> {
   const cluster = await Cluster.start()
@@ -45,8 +53,28 @@ async function millrace(): Promise<Target> {
       await cluster.node(id).spawn()
       await caughtUp(id, admin)
     },
+    story: (sinceMs) => cluster.nodes.flatMap((node) => storyOf(node, sinceMs)).sort(byTime).map(({ line }) => line),
     [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
   }
+}
+
+interface LogLine {
+  readonly timeMs: number
+  readonly line: string
+}
+
+function storyOf({ id, output }: ClusterNode, sinceMs: number): LogLine[] {
+  return output.split('\n').flatMap((line) => {
+    if (!line.startsWith('{')) return []
+    const { time, level: _, msg, ...fields } = JSON.parse(line) as { time: number; level: number; msg: string }
+    if (time < sinceMs) return []
+    const text = JSON.stringify(fields)
+    return [{ timeMs: time, line: `${String(time - sinceMs).padStart(6)} ms  node ${id}: ${msg} ${text}` }]
+  })
+}
+
+function byTime(a: LogLine, b: LogLine): number {
+  return a.timeMs - b.timeMs
 }
 
 async function kafka(): Promise<Target> {
@@ -89,8 +117,12 @@ async function measure(target: Target, kills: number): Promise<number[]> {
     const { leaderId } = await admin.describeQuorum()
     await target.kill(leaderId)
     const killedMs = performance.now()
+    const killedWallMs = Date.now()
     await admin.createTopics([{ name: `after-${kill}`, partitions: 1, replicationFactor: 1 }])
-    pausesMs.push(performance.now() - killedMs)
+    const pauseMs = performance.now() - killedMs
+    pausesMs.push(pauseMs)
+    if (isTracing) console.log(`kill ${kill} of node ${leaderId}: ${pauseMs.toFixed(0)} ms`)
+    if (pauseMs >= traceMs) for (const line of target.story?.(killedWallMs) ?? []) console.log(line)
     await target.revive(leaderId, admin)
   }
   return pausesMs.sort((a, b) => a - b)

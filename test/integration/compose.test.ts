@@ -4,15 +4,19 @@
  * can be had.
  */
 import { join } from 'node:path'
+import { Admin } from '@millrace/client'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { root } from '../rig/broker-process.ts'
 import { ComposeCluster } from '../rig/compose-cluster.ts'
 import { DockerEngine } from '../rig/docker.ts'
+import { RecordLedger } from '../rig/record-ledger.ts'
 import { findTool, runTool } from '../rig/tool.ts'
 import { TopicLedger } from '../rig/topic-ledger.ts'
 
 /** From the finished image to six healthy containers, at most. */
 const UP_MAX_MS = 30_000
+/** Records that are acknowledged before and after each fault. */
+const STREAM = 200
 
 const kcat = findTool('kcat', 'kcat')
 
@@ -72,6 +76,14 @@ describe('three controllers and three brokers in containers', () => {
     })
   })
 
+  it('keep every acknowledged record when the leader of a partition is killed in mid-stream', async () => {
+    await keepsRecords('leader-killed', async () => `broker-${await leaderOf('leader-killed')}`)
+  })
+
+  it('keep every acknowledged record when the active controller is killed in mid-stream', async () => {
+    await keepsRecords('controller-gone', () => cluster.activeController())
+  })
+
   it('create topics while a broker is killed, and have all records when it is back', async () => {
     await survives('broker-killed', 'broker-2')
     expect(await consumed('native')).toEqual(values('native', 60))
@@ -107,6 +119,33 @@ async function survives(prefix: string, killed: string, alsoHolds?: () => Promis
   console.log(`${killed} killed: ${verdict.acknowledged} topics created, longest gap ${Math.round(gapMs)} ms`)
   expect(ledger.failures).toEqual([])
   expect(verdict.missing).toEqual([])
+}
+
+/** Kills a container while records with three replicas are written, and reads them all when it is back. */
+async function keepsRecords(topic: string, victimOf: () => Promise<string>): Promise<void> {
+  await using ledger = await RecordLedger.open(cluster.bootstrap, topic)
+  await ledger.nextAcknowledged(STREAM)
+  const victim = await victimOf()
+  ledger.takeLongestGapMs()
+  try {
+    await cluster.kill(victim)
+    await ledger.nextAcknowledged(STREAM)
+  } finally {
+    await cluster.start(victim)
+  }
+  const gapMs = ledger.takeLongestGapMs()
+  await cluster.healthy()
+  const { acknowledged, lost, doubled, reordered, failed } = await ledger.verdict()
+  console.log(
+    `${victim} killed: ${acknowledged} records acknowledged, ${lost.length} lost, gap ${Math.round(gapMs)} ms`,
+  )
+  expect({ lost, doubled, reordered, failed }).toEqual({ lost: [], doubled: [], reordered: [], failed: [] })
+}
+
+async function leaderOf(topic: string): Promise<number> {
+  await using admin = new Admin({ bootstrap: cluster.bootstrap })
+  const [found] = await admin.describeTopics([topic])
+  return found!.partitions[0]!.leader
 }
 
 function millrace(...args: string[]): Promise<string> {

@@ -1,30 +1,53 @@
 /**
  * A cluster of real processes on loopback, each node with its own folder and port, started as a user would start it:
  * killed, stopped, paused, wiped and cut off at will. Optionally every node sits behind a proxy, so that single links can be
- * cut. Everything it started is stopped by pid when it is disposed of.
+ * cut or slow, brokers have a small disk, and nodes a clock that can be set. Everything it started is stopped by pid when it
+ * is disposed of.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Admin } from '@millrace/client'
 import { accepts, freePort, root } from './broker-process.ts'
+import type { Slowness } from './lane.ts'
 import { type Direction, NodeProxy, type Peer } from './node-proxy.ts'
+import { SmallDisk } from './small-disk.ts'
 
 const MAIN = join(root, 'packages/cli/dist/main.js')
+const SKEWED_CLOCK = join(root, 'test/rig/skewed-clock.ts')
 
 export interface ClusterOptions {
   readonly controllers?: number
   readonly brokers?: number
   /** Whether links can be cut. */
   readonly proxied?: boolean
+  /** Size of each broker's disk, which can be filled then. Needs root. Default: folders of this machine's disk */
+  readonly brokerDiskMegabytes?: number
+  /** Whether the wall clocks of nodes can be set. */
+  readonly settableClocks?: boolean
+  /** Whether Ctrl-C reaches only the program that started them. */
+  readonly ownProcessGroups?: boolean
   /** For every node: key and value. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>
 }
 
 type Role = 'controller' | 'broker'
+
+interface NodeParts {
+  readonly id: number
+  readonly role: Role
+  readonly data: string
+  readonly port: number
+  readonly args: readonly string[]
+  readonly proxy: NodeProxy | null
+  readonly disk: SmallDisk | null
+  /** Says how far its clock is ahead; null: its clock is the machine's. */
+  readonly skewFile: string | null
+  readonly ownProcessGroups: boolean
+}
 
 export class ClusterNode {
   readonly id: number
@@ -34,27 +57,41 @@ export class ClusterNode {
   readonly port: number
   /** Where others reach it: the proxy's port, if there is one. */
   readonly publicPort: number
-  readonly #args: readonly string[]
   readonly proxy: NodeProxy | null
+  readonly #args: readonly string[]
+  readonly #disk: SmallDisk | null
+  readonly #skewFile: string | null
+  readonly #hasOwnGroup: boolean
   #child: ChildProcess | null = null
+  #isPaused = false
   #output = ''
 
-  constructor(
-    identity: { id: number; role: Role; data: string; port: number },
-    args: readonly string[],
-    proxy: NodeProxy | null,
-  ) {
-    this.id = identity.id
-    this.role = identity.role
-    this.data = identity.data
-    this.port = identity.port
+  constructor(parts: NodeParts) {
+    const { id, role, data, port, args, proxy, disk, skewFile, ownProcessGroups } = parts
+    this.id = id
+    this.role = role
+    this.data = data
+    this.port = port
     this.proxy = proxy
-    this.publicPort = proxy?.port ?? identity.port
+    this.publicPort = proxy?.port ?? port
     this.#args = args
+    this.#disk = disk
+    this.#skewFile = skewFile
+    this.#hasOwnGroup = ownProcessGroups
   }
 
   get alive(): boolean {
     return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  get isPaused(): boolean {
+    return this.alive && this.#isPaused
+  }
+
+  /** How it ended, when nobody had ended it: an exit code or a signal. Null otherwise. */
+  get endedByItself(): number | string | null {
+    if (this.#child === null || this.alive) return null
+    return this.#child.exitCode ?? this.#child.signalCode
   }
 
   get pid(): number {
@@ -68,8 +105,13 @@ export class ClusterNode {
   /** Spawns the process; it listens a little later. */
   async spawn(): Promise<void> {
     await this.proxy?.accept()
-    const child = spawn(process.execPath, [MAIN, ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [MAIN, ...this.#args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: this.#hasOwnGroup,
+      env: { ...process.env, ...this.#clock() },
+    })
     this.#child = child
+    this.#isPaused = false
     child.stdout!.on('data', (text: Buffer) => (this.#output += text.toString()))
     child.stderr!.on('data', (text: Buffer) => (this.#output += text.toString()))
   }
@@ -109,16 +151,49 @@ export class ClusterNode {
   /** As a process that got no processor for a long time: its sockets stay open. */
   pause(): void {
     process.kill(this.pid, 'SIGSTOP')
+    this.#isPaused = true
   }
 
   resume(): void {
     process.kill(this.pid, 'SIGCONT')
+    this.#isPaused = false
   }
 
   /** The disk is lost. The process must not run. */
   wipe(): void {
     if (this.alive) throw new Error(`node ${this.id} is still running`)
     rmSync(this.data, { recursive: true, force: true })
+  }
+
+  fillDisk(): void {
+    this.#smallDisk().fill()
+  }
+
+  freeDisk(): void {
+    this.#smallDisk().free()
+  }
+
+  /** @param skewMs how far its wall clock is ahead of this machine's, at most a moment later; survives restarts */
+  setClock(skewMs: number): void {
+    if (this.#skewFile === null) throw new Error(`the clock of node ${this.id} can't be set`)
+    // In one step: the node reads it at any time.
+    writeFileSync(`${this.#skewFile}.new`, String(skewMs))
+    renameSync(`${this.#skewFile}.new`, this.#skewFile)
+  }
+
+  [Symbol.dispose](): void {
+    this.#disk?.[Symbol.dispose]()
+  }
+
+  #smallDisk(): SmallDisk {
+    if (this.#disk === null) throw new Error(`node ${this.id} has no small disk`)
+    return this.#disk
+  }
+
+  #clock(): NodeJS.ProcessEnv {
+    if (this.#skewFile === null) return {}
+    const options = `${process.env['NODE_OPTIONS'] ?? ''} --import=${SKEWED_CLOCK}`
+    return { CLOCK_SKEW_FILE: this.#skewFile, NODE_OPTIONS: options }
   }
 
   async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
@@ -143,16 +218,22 @@ export class Cluster implements AsyncDisposable {
   /** As every node is told, `ID@HOST:PORT,…`. */
   readonly voters: string
   readonly #folder: string
+  /** A program that is told to end at once does not leave them behind. */
+  readonly #onExit = (): void => {
+    for (const node of this.nodes) if (node.alive) process.kill(node.pid, 'SIGKILL')
+  }
 
   private constructor(nodes: readonly ClusterNode[], voters: string, folder: string) {
     this.nodes = nodes
     this.voters = voters
     this.#folder = folder
+    process.on('exit', this.#onExit)
   }
 
   /** Starts all nodes; resolves when every broker is known to every other. */
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const { controllers = 3, brokers = 3, proxied = false, settings = {} } = options
+    const { brokerDiskMegabytes = null, settableClocks = false, ownProcessGroups = false } = options
     const folder = mkdtempSync(join(tmpdir(), 'millrace-cluster-'))
     const planned = await Promise.all([
       ...Array.from({ length: controllers }, (_, i) => plan(101 + i, 'controller', proxied)),
@@ -163,9 +244,15 @@ export class Cluster implements AsyncDisposable {
       .map(({ id, port, proxy }) => `${id}@127.0.0.1:${proxy?.port ?? port}`)
       .join(',')
     const nodes = planned.map(({ id, role, port, proxy }) => {
-      const data = join(folder, `node-${id}`)
+      const home = join(folder, `node-${id}`)
+      const isSmall = brokerDiskMegabytes !== null && role === 'broker'
+      const disk = isSmall ? SmallDisk.open(home, brokerDiskMegabytes) : null
+      const data = disk === null ? home : join(home, 'data')
       const args = nodeArguments(role, { id, port, data, voters, settings, advertised: proxy?.port ?? null })
-      return new ClusterNode({ id, role, data, port }, args, proxy)
+      const skewFile = settableClocks ? join(folder, `clock-skew-${id}`) : null
+      const node = new ClusterNode({ id, role, data, port, args, proxy, disk, skewFile, ownProcessGroups })
+      if (settableClocks) node.setClock(0)
+      return node
     })
     const cluster = new Cluster(nodes, voters, folder)
     try {
@@ -241,6 +328,16 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
+  /** Its links to all other nodes, in both directions; those to clients stay as they are. */
+  slow(node: ClusterNode, slowness: Slowness): void {
+    for (const other of this.nodes) {
+      if (other === node) continue
+      node.proxy?.slow(other.id, slowness)
+      other.proxy?.slow(node.id, slowness)
+    }
+  }
+
+  /** No link is cut or slow any more. */
   heal(): void {
     for (const { proxy } of this.nodes) proxy?.heal()
   }
@@ -249,7 +346,9 @@ export class Cluster implements AsyncDisposable {
     for (const node of this.nodes) {
       if (node.alive) await node.kill()
       await node.proxy?.[Symbol.asyncDispose]()
+      node[Symbol.dispose]()
     }
+    process.off('exit', this.#onExit)
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }

@@ -1,16 +1,26 @@
 /**
- * The cluster of docker/compose.yaml, under a name and on ports of its own, with its containers killed and started at will.
- * Goes away with its volumes when it is disposed of.
+ * The cluster of docker/compose.yaml, under a name and on ports of its own, with its containers killed and started at will,
+ * and its links cut. Goes away with its volumes when it is disposed of.
  */
+import { execFile, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { Admin } from '@millrace/client'
 import { freePort, root } from './broker-process.ts'
 import type { DockerEngine } from './docker.ts'
 
+const run = promisify(execFile)
+
 const FILE = join(root, 'docker/compose.yaml')
 const CONTROLLERS = [101, 102, 103].map((id) => `controller-${id}`)
 const BROKERS = [1, 2, 3].map((id) => `broker-${id}`)
+
+/** What a container's links are reduced to, in each direction. */
+const SLOW_LINK = ['rate', '2mbit', 'burst', '16kb', 'latency', '400ms']
+
+export type ContainerState = 'running' | 'paused' | 'down'
 
 interface Attachment {
   readonly network: string
@@ -22,6 +32,8 @@ export class ComposeCluster implements AsyncDisposable {
   readonly #variables: Readonly<Record<string, string>>
   readonly #containers = new Map<string, string>()
   readonly #attachments = new Map<string, Attachment>()
+  /** Network namespaces, by the id of a process in them, whose traffic is not let through as it should be. */
+  readonly #spoiled = new Set<number>()
   /** One address for each broker, from this machine. */
   readonly bootstraps: readonly string[]
 
@@ -44,8 +56,10 @@ export class ComposeCluster implements AsyncDisposable {
     const cluster = new ComposeCluster(engine, variables, ports)
     try {
       await cluster.#compose('up', '--detach', '--no-build')
-      for (const service of [...CONTROLLERS, ...BROKERS]) {
-        cluster.#containers.set(service, (await cluster.#compose('ps', '--quiet', service)).trim())
+      for (const service of cluster.services) {
+        await cluster.#find(service)
+        // Once for all: a container that was killed has no address.
+        await cluster.#attachment(service)
       }
       await cluster.healthy()
       return cluster
@@ -104,14 +118,66 @@ export class ComposeCluster implements AsyncDisposable {
     await this.#engine.docker('start', this.#container(service))
   }
 
+  /** The disk is lost: of a container that does not run. The next `start` makes another one with an empty volume. */
+  async wipe(service: string): Promise<void> {
+    await this.#compose('rm', '--force', service)
+    await this.#engine.docker('volume', 'rm', `${this.#variables['COMPOSE_PROJECT_NAME']}_${service}`)
+    await this.#compose('up', '--no-start', '--no-build', service)
+    await this.#find(service)
+  }
+
+  /** Why packets can't be dropped between containers here; null: they can. */
+  async whyNoCuts(): Promise<string | null> {
+    if (process.getuid?.() !== 0) return 'only root can reach the network of a container'
+    for (const program of ['nsenter', 'iptables', 'tc'])
+      if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0) return `${program} is missing`
+    const [service] = this.services
+    const isHere = existsSync(`/proc/${await this.#pid(service!)}/ns/net`)
+    return isHere ? null : 'the containers run on another machine'
+  }
+
+  /** Drops every packet that `from` sends to any of these. Clients on this machine still reach all of them. */
+  cut(from: string, ...to: readonly string[]): Promise<void> {
+    return this.#drop(from, 'OUTPUT', '--destination', to)
+  }
+
+  /** Nothing passes between it and any other node. */
+  async isolate(service: string): Promise<void> {
+    const others = this.services.filter((other) => other !== service)
+    await this.#drop(service, 'OUTPUT', '--destination', others)
+    await this.#drop(service, 'INPUT', '--source', others)
+  }
+
+  /** All that it sends, to clients on this machine as well. */
+  async slow(service: string): Promise<void> {
+    await this.#inNetworkOf(service, 'tc', 'qdisc', 'replace', 'dev', 'eth0', 'root', 'tbf', ...SLOW_LINK)
+  }
+
+  /** No link is cut or slow any more. Containers that are gone have taken theirs with them. */
+  async heal(): Promise<void> {
+    for (const pid of this.#spoiled) {
+      if (!existsSync(`/proc/${pid}/ns/net`)) continue
+      await enter(pid, 'iptables', '--flush')
+      await enter(pid, 'tc', 'qdisc', 'replace', 'dev', 'eth0', 'root', 'pfifo')
+    }
+    this.#spoiled.clear()
+  }
+
   async isRunning(service: string): Promise<boolean> {
-    const state = await this.#engine.docker(
-      'inspect',
-      '--format',
-      '{{.State.Running}}',
-      this.#container(service),
-    )
-    return state.trim() === 'true'
+    return (await this.states()).get(service) === 'running'
+  }
+
+  async states(): Promise<ReadonlyMap<string, ContainerState>> {
+    const output = await this.#inspect('{{.State.Status}}')
+    const stateOf = (status: string): ContainerState =>
+      status === 'running' || status === 'paused' ? status : 'down'
+    return new Map(this.services.map((service, at) => [service, stateOf(output[at]!)]))
+  }
+
+  /** How often each container ended by itself and was started again by the engine. */
+  async restarts(): Promise<ReadonlyMap<string, number>> {
+    const output = await this.#inspect('{{.RestartCount}}')
+    return new Map(this.services.map((service, at) => [service, Number(output[at])]))
   }
 
   /** Waits until every container says so. */
@@ -119,8 +185,7 @@ export class ComposeCluster implements AsyncDisposable {
     const format = '{{.Name}} {{.State.Status}} {{.State.Health.Status}}'
     const deadline = performance.now() + timeoutMs
     for (;;) {
-      const output = await this.#engine.docker('inspect', '--format', format, ...this.#containers.values())
-      const states = output.trim().split('\n')
+      const states = await this.#inspect(format)
       if (states.every((state) => state.endsWith(' running healthy'))) return
       if (performance.now() > deadline) {
         const logs = await this.#compose('logs', '--no-color', '--tail', '20')
@@ -134,6 +199,35 @@ export class ComposeCluster implements AsyncDisposable {
     // Killed first: nobody waits for a clean end of what is thrown away.
     await this.#compose('kill')
     await this.#compose('down', '--volumes')
+  }
+
+  /** @returns one line for each of `services` */
+  async #inspect(format: string): Promise<string[]> {
+    const containers = this.services.map((service) => this.#container(service))
+    return (await this.#engine.docker('inspect', '--format', format, ...containers)).trim().split('\n')
+  }
+
+  async #find(service: string): Promise<void> {
+    const id = await this.#compose('ps', '--all', '--quiet', service)
+    this.#containers.set(service, id.trim())
+  }
+
+  /** Of the container's first process, on this machine. */
+  async #pid(service: string): Promise<number> {
+    const pid = await this.#engine.docker('inspect', '--format', '{{.State.Pid}}', this.#container(service))
+    return Number(pid)
+  }
+
+  async #drop(service: string, chain: string, side: string, others: readonly string[]): Promise<void> {
+    const attachments = await Promise.all(others.map((other) => this.#attachment(other)))
+    const addresses = attachments.map(({ address }) => address).join(',')
+    await this.#inNetworkOf(service, 'iptables', '--append', chain, side, addresses, '--jump', 'DROP')
+  }
+
+  async #inNetworkOf(service: string, ...command: readonly string[]): Promise<void> {
+    const pid = await this.#pid(service)
+    this.#spoiled.add(pid)
+    await enter(pid, ...command)
   }
 
   /** As it was when it was first asked for: a container that is off the network has none. */
@@ -157,4 +251,9 @@ export class ComposeCluster implements AsyncDisposable {
   #compose(...args: string[]): Promise<string> {
     return this.#engine.compose(FILE, this.#variables, ...args)
   }
+}
+
+/** Runs a program of this machine in the network of a container. */
+async function enter(pid: number, ...command: readonly string[]): Promise<void> {
+  await run('nsenter', ['--target', String(pid), '--net', ...command])
 }

@@ -1,12 +1,13 @@
 /**
  * A TCP proxy in front of one node: every peer and client reaches the node through it, so a test can cut single links, in
- * one direction or both, without root. A cut holds bytes and closes nothing, as a network that drops packets does; when the
- * link heals they arrive.
+ * one direction or both, or make them slow, without root. A cut holds bytes and closes nothing, as a network that drops
+ * packets does; when the link heals they arrive.
  *
  * Who dials is read from the client id in the first request: nodes call themselves `quorum-ID` and `broker-ID`, everybody else is a client.
  */
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { Lane, type Slowness } from './lane.ts'
 
 /** A native connection begins with so many bytes, which may arrive before the first request. */
 const PREAMBLE_BYTES = 4
@@ -19,6 +20,8 @@ export type Peer = number | 'client'
 interface Passage {
   readonly downstream: Socket
   readonly upstream: Socket
+  readonly toNode: Lane
+  readonly fromNode: Lane
   /** Null until the first request has said it. */
   peer: Peer | null
 }
@@ -28,6 +31,7 @@ export class NodeProxy implements AsyncDisposable {
   readonly #targetPort: number
   readonly #passages = new Set<Passage>()
   readonly #cuts = new Set<string>()
+  readonly #slow = new Map<Peer, Slowness>()
   #server: Server | null = null
 
   private constructor(port: number, targetPort: number) {
@@ -56,7 +60,7 @@ export class NodeProxy implements AsyncDisposable {
     const closed = once(server, 'close')
     server.close()
     for (const { downstream, upstream } of this.#passages) {
-      downstream.resetAndDestroy()
+      reset(downstream)
       upstream.destroy()
     }
     await closed
@@ -68,8 +72,15 @@ export class NodeProxy implements AsyncDisposable {
     this.#apply()
   }
 
+  /** In both directions. */
+  slow(peer: Peer, slowness: Slowness): void {
+    this.#slow.set(peer, slowness)
+    this.#apply()
+  }
+
   heal(): void {
     this.#cuts.clear()
+    this.#slow.clear()
     this.#apply()
   }
 
@@ -79,7 +90,8 @@ export class NodeProxy implements AsyncDisposable {
 
   #pass(downstream: Socket): void {
     const upstream = connect(this.#targetPort, '127.0.0.1')
-    const passage: Passage = { downstream, upstream, peer: null }
+    const [toNode, fromNode] = [new Lane(downstream, upstream), new Lane(upstream, downstream)]
+    const passage: Passage = { downstream, upstream, toNode, fromNode, peer: null }
     this.#passages.add(passage)
     for (const socket of [downstream, upstream]) {
       socket.setNoDelay(true)
@@ -88,55 +100,47 @@ export class NodeProxy implements AsyncDisposable {
       socket.on('close', () => this.#drop(passage))
     }
     this.#introduce(passage)
-    upstream.on('data', (bytes: Buffer) => this.#forward(passage, upstream, downstream, bytes))
-    upstream.on('end', () => downstream.end())
-    downstream.on('end', () => upstream.end())
+    upstream.on('data', (bytes: Buffer) => fromNode.pass(bytes))
   }
 
   /** Nothing passes before it is known whose link it is. */
   #introduce(passage: Passage): void {
-    const { downstream, upstream } = passage
     let introduction = Buffer.alloc(0)
-    downstream.on('data', (bytes: Buffer) => {
-      if (passage.peer !== null) return this.#forward(passage, downstream, upstream, bytes)
+    passage.downstream.on('data', (bytes: Buffer) => {
+      if (passage.peer !== null) return passage.toNode.pass(bytes)
       introduction = Buffer.concat([introduction, bytes])
       if (introduction.length <= PREAMBLE_BYTES) return
       const id = /(?:quorum|broker)-(\d+)/.exec(introduction.toString('latin1'))
       passage.peer = id === null ? 'client' : Number(id[1])
       this.#applyTo(passage)
-      if (this.#isCut(passage.peer, 'to-node')) downstream.unshift(introduction)
-      else this.#forward(passage, downstream, upstream, introduction)
+      passage.toNode.pass(introduction)
     })
-  }
-
-  /** With the sender held back while the receiver is slow. */
-  #forward(passage: Passage, from: Socket, to: Socket, bytes: Buffer): void {
-    if (to.write(bytes)) return
-    from.pause()
-    to.once('drain', () => this.#applyTo(passage))
   }
 
   #apply(): void {
     for (const passage of this.#passages) this.#applyTo(passage)
   }
 
-  #applyTo({ peer, downstream, upstream }: Passage): void {
+  #applyTo({ peer, toNode, fromNode }: Passage): void {
     if (peer === null) return
-    if (this.#isCut(peer, 'to-node')) downstream.pause()
-    else downstream.resume()
-    if (this.#isCut(peer, 'from-node')) upstream.pause()
-    else upstream.resume()
-  }
-
-  #isCut(peer: Peer, direction: Direction): boolean {
-    return this.#cuts.has(linkKey(peer, direction))
+    const slowness = this.#slow.get(peer) ?? null
+    toNode.become(this.#cuts.has(linkKey(peer, 'to-node')), slowness)
+    fromNode.become(this.#cuts.has(linkKey(peer, 'from-node')), slowness)
   }
 
   #drop(passage: Passage): void {
     if (!this.#passages.delete(passage)) return
+    passage.toNode.close()
+    passage.fromNode.close()
     passage.downstream.destroy()
     passage.upstream.destroy()
   }
+}
+
+/** A socket that is shutting down can't be reset: libuv refuses, and its handle would stay open for ever. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 function linkKey(peer: Peer, direction: Direction): string {

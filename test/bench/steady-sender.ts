@@ -1,0 +1,193 @@
+/**
+ * An application that writes a record every few milliseconds, whatever becomes of those before: with our own producer, or
+ * with librdkafka (kcat), which tells of each delivery in the order of the sends. Values are rising numbers.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { ClientOptions } from '@millrace/client'
+import { Producer } from '@millrace/producer-client'
+
+export interface SteadySender {
+  readonly acknowledged: ReadonlySet<string>
+  /** What the application was told of records that were not delivered. */
+  readonly errors: readonly string[]
+  /** Resolves when a record is acknowledged that was sent after this call. */
+  nextAcknowledged(): Promise<void>
+  /** Longest time without an acknowledgement since the last call. */
+  takeLongestSilenceMs(): number
+  /** Resolves when everything that was sent is decided. */
+  stop(): Promise<void>
+}
+
+const PAUSE_MS = 5
+
+interface Waiter {
+  readonly value: number
+  resolve(): void
+  reject(error: Error): void
+}
+
+/** What both have in common: who waits for what, and when something was acknowledged last. */
+class Deliveries {
+  readonly acknowledged = new Set<string>()
+  readonly errors: string[] = []
+  next = 0
+  #waiters: Waiter[] = []
+  #acknowledgedAtMs = performance.now()
+  #longestSilenceMs = 0
+
+  nextAcknowledged(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#waiters.push({ value: this.next, resolve, reject })
+    return promise
+  }
+
+  takeLongestSilenceMs(): number {
+    const longestMs = Math.max(this.#longestSilenceMs, performance.now() - this.#acknowledgedAtMs)
+    this.#longestSilenceMs = 0
+    return longestMs
+  }
+
+  onAcknowledged(value: number): void {
+    const nowMs = performance.now()
+    this.acknowledged.add(String(value))
+    this.#longestSilenceMs = Math.max(this.#longestSilenceMs, nowMs - this.#acknowledgedAtMs)
+    this.#acknowledgedAtMs = nowMs
+    const due = this.#waiters.filter((waiter) => waiter.value <= value)
+    this.#waiters = this.#waiters.filter((waiter) => waiter.value > value)
+    for (const { resolve } of due) resolve()
+  }
+
+  onFailed(error: string): void {
+    this.errors.push(error)
+  }
+
+  /** Nothing will be acknowledged any more. */
+  onEnded(error: string): void {
+    for (const { reject } of this.#waiters) reject(new Error(error))
+    this.#waiters = []
+  }
+}
+
+export class NativeSender implements SteadySender {
+  readonly #producer: Producer
+  readonly #topic: string
+  readonly #deliveries = new Deliveries()
+  readonly #pending = new Set<Promise<void>>()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(client: ClientOptions, topic: string) {
+    this.#producer = new Producer({ ...client, retryBackoffMs: 10, retryBackoffMaxMs: 50, lingerMs: 0 })
+    this.#topic = topic
+    this.#timer = setInterval(() => this.#send(), PAUSE_MS)
+  }
+
+  get acknowledged(): ReadonlySet<string> {
+    return this.#deliveries.acknowledged
+  }
+
+  get errors(): readonly string[] {
+    return this.#deliveries.errors
+  }
+
+  nextAcknowledged(): Promise<void> {
+    return this.#deliveries.nextAcknowledged()
+  }
+
+  takeLongestSilenceMs(): number {
+    return this.#deliveries.takeLongestSilenceMs()
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await Promise.all(this.#pending)
+    await this.#producer.close()
+  }
+
+  #send(): void {
+    const value = this.#deliveries.next++
+    const sent = this.#producer.send(this.#topic, { value: String(value) }).then(
+      () => this.#deliveries.onAcknowledged(value),
+      (error: unknown) => this.#deliveries.onFailed(String(error)),
+    )
+    this.#pending.add(sent)
+    void sent.finally(() => this.#pending.delete(sent))
+  }
+}
+
+const DELIVERED = /Message delivered to partition/
+const FAILED = /Delivery failed for message(?: \d+)?: (.*)/
+const KCAT_SETTINGS = {
+  acks: 'all',
+  'enable.idempotence': 'true',
+  'linger.ms': '0',
+  'retry.backoff.ms': '10',
+  'reconnect.backoff.ms': '10',
+  'reconnect.backoff.max.ms': '100',
+  'topic.metadata.refresh.fast.interval.ms': '50',
+}
+
+export class LibrdkafkaSender implements SteadySender {
+  readonly #kcat: ChildProcess
+  readonly #closed: Promise<unknown>
+  readonly #deliveries = new Deliveries()
+  readonly #sent: number[] = []
+  readonly #timer: NodeJS.Timeout
+
+  constructor(bootstrap: string, topic: string) {
+    const args = ['-P', '-b', bootstrap, '-t', topic, '-p', '0', '-vvv']
+    for (const [name, value] of Object.entries(KCAT_SETTINGS)) args.push('-X', `${name}=${value}`)
+    this.#kcat = spawn('kcat', args, { stdio: ['pipe', 'ignore', 'pipe'] })
+    this.#closed = once(this.#kcat, 'close')
+    let lastLine = ''
+    createInterface({ input: this.#kcat.stderr! }).on('line', (line) => {
+      lastLine = line
+      this.#onLine(line)
+    })
+    this.#kcat.on('close', () => this.#deliveries.onEnded(`kcat ended: ${lastLine}`))
+    // A kcat that has ended says so by its exit.
+    this.#kcat.stdin!.on('error', () => undefined)
+    this.#timer = setInterval(() => this.#send(), PAUSE_MS)
+  }
+
+  get acknowledged(): ReadonlySet<string> {
+    return this.#deliveries.acknowledged
+  }
+
+  get errors(): readonly string[] {
+    return this.#deliveries.errors
+  }
+
+  nextAcknowledged(): Promise<void> {
+    return this.#deliveries.nextAcknowledged()
+  }
+
+  takeLongestSilenceMs(): number {
+    return this.#deliveries.takeLongestSilenceMs()
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#kcat.stdin!.end()
+    await this.#closed
+  }
+
+  #send(): void {
+    const value = this.#deliveries.next++
+    this.#sent.push(value)
+    this.#kcat.stdin!.write(`${value}\n`)
+  }
+
+  #onLine(line: string): void {
+    if (DELIVERED.test(line)) {
+      const value = this.#sent.shift()
+      if (value !== undefined) this.#deliveries.onAcknowledged(value)
+      return
+    }
+    const failed = FAILED.exec(line)
+    if (failed === null) return
+    this.#sent.shift()
+    this.#deliveries.onFailed(failed[1]!)
+  }
+}
