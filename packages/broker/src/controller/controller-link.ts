@@ -39,7 +39,7 @@ const ANSWER_MARGIN_MS = 1000
 const OWN_REQUEST_TIMEOUT_MS = 2000
 
 /** Nobody knows whether the request was carried out. */
-export class UnansweredError extends Error {
+class UnansweredError extends Error {
   override readonly name = 'UnansweredError'
   constructor(api: string, reason: string) {
     super(`${api} was not answered: ${reason}`)

@@ -550,5 +550,3 @@ export function errorCodeOf(error: AckError | AppendRefusal | FetchError): numbe
   assert(code !== undefined, `no error code for ${error}`)
   return code
 }
-
-export const NO_CHECKPOINT: ReplicaCheckpoint = { highWatermark: 0 as Offset, owedEndOffset: null }

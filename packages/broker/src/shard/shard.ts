@@ -60,6 +60,7 @@ export class Shard implements ShardControl {
   readonly #replicaClock: ReplicaClock
   readonly #fetcher: ReplicaFetcher
   readonly #proposals: AlterPartitionQueue
+  readonly #replicaServing: ReplicaServing
   readonly #peers: ShardPeers
   readonly #handlers: Handlers<RequestContext>
   readonly #server: Server
@@ -88,6 +89,15 @@ export class Shard implements ShardControl {
     this.#partitions = this.#partitionHost(topics, supervisor)
     const isDraining = (): boolean => this.#draining
     const deadlines = this.#deadlines
+    this.#replicaServing = new ReplicaServing({
+      topics,
+      pool,
+      deadlines,
+      isDraining,
+      timers: env.timers,
+      cluster: this.#cluster,
+      responseBytesMax: config.fetchResponseBytesMax,
+    })
     const local = localHandlers({
       topics,
       pool,
@@ -96,15 +106,7 @@ export class Shard implements ShardControl {
       cluster: this.#cluster,
       deadlines,
       fetchResponseBytesMax: config.fetchResponseBytesMax,
-      replicaServing: new ReplicaServing({
-        topics,
-        pool,
-        deadlines,
-        isDraining,
-        timers: env.timers,
-        cluster: this.#cluster,
-        responseBytesMax: config.fetchResponseBytesMax,
-      }),
+      replicaServing: this.#replicaServing,
       producerIds: new ProducerIds({
         clock: env.clock,
         log: env.log,
@@ -189,6 +191,7 @@ export class Shard implements ShardControl {
   async drain(): Promise<void> {
     this.#draining = true
     const closed = this.#server.close(this.#config.drainTimeoutMs)
+    this.#replicaServing.drain()
     for (const partition of this.#partitions.partitions()) partition.wakeFetches()
     await closed
   }

@@ -183,4 +183,13 @@ describe('a request that concerns two shards', () => {
     expect(refused.errorCode).toBe(ErrorCode.NOT_LEADER_OR_FOLLOWER)
     expect(await two.first.produce('t', 0, batchOf(['a']))).toMatchObject({ errorCode: 0 })
   })
+
+  it('has the data folder of both described in one answer', async () => {
+    await using two = await TwoShards.open()
+    const { results } = await two.second.send('DescribeLogDirs', { topics: null })
+    expect(results).toHaveLength(1)
+    const [topic] = results[0]!.topics
+    expect(results[0]!.topics).toHaveLength(1)
+    expect(topic!.partitions.map(({ partitionIndex }) => partitionIndex).toSorted()).toEqual([0, 1])
+  })
 })

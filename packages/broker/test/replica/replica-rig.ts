@@ -14,7 +14,7 @@ import { batchOf } from '../support/batches.ts'
 import { VirtualTime } from '../support/virtual-time.ts'
 import { settingsOf } from '../partition/partition-rig.ts'
 
-export const TOPIC_ID = 'bWlsbHJhY2UtYnJva2VyMQ' as Uuid
+const TOPIC_ID = 'bWlsbHJhY2UtYnJva2VyMQ' as Uuid
 
 export function partitionState(changes: Partial<PartitionState> = {}): PartitionState {
   return {

@@ -1,0 +1,79 @@
+import { nodeId } from '@millrace/base'
+import { metadataRecord } from '@millrace/protocol'
+import { describe, expect, it } from 'vitest'
+import { NODE } from '../support/local-metadata.ts'
+import { ErrorCode, ShardFixture } from '../support/shard-fixture.ts'
+
+const named = (...names: string[]) => names.map((name) => ({ name }))
+
+describe('DescribeTopicPartitions', () => {
+  it('tells who is in sync, who is gone, and who could lead all the same (KIP-966)', async () => {
+    await using fixture = await ShardFixture.open({ topics: { t: 1 } })
+    const { metadata } = fixture.broker
+    const topicId = metadata.image.topics.byName('t')!.id
+    metadata.commit([
+      metadataRecord('PartitionChangeRecord', {
+        topicId,
+        partitionId: 0,
+        replicas: [1, 2, 3].map(nodeId),
+        isr: [NODE],
+        eligibleLeaderReplicas: [nodeId(2)],
+        lastKnownElr: [nodeId(3)],
+      }),
+    ])
+    const { topics, nextCursor } = await fixture.send('DescribeTopicPartitions', { topics: named('t') })
+    expect(nextCursor).toBeNull()
+    expect(topics).toMatchObject([{ errorCode: 0, name: 't', topicId, isInternal: false }])
+    expect(topics[0]!.partitions).toMatchObject([
+      {
+        errorCode: 0,
+        partitionIndex: 0,
+        leaderId: 1,
+        replicaNodes: [1, 2, 3],
+        isrNodes: [1],
+        eligibleLeaderReplicas: [2],
+        lastKnownElr: [3],
+        offlineReplicas: [2, 3],
+      },
+    ])
+  })
+
+  it('goes through all topics by name, a page at a time', async () => {
+    await using fixture = await ShardFixture.open({ topics: { b: 3, a: 2, c: 1 } })
+    const pages: string[][] = []
+    let cursor: { topicName: string; partitionIndex: number } | null = null
+    do {
+      const request = { topics: [], responsePartitionLimit: 2, cursor }
+      const answer = await fixture.send('DescribeTopicPartitions', request)
+      pages.push(
+        answer.topics.flatMap(({ name, partitions }) =>
+          partitions.map(({ partitionIndex }) => `${name}-${partitionIndex}`),
+        ),
+      )
+      cursor = answer.nextCursor
+    } while (cursor !== null)
+    expect(pages).toEqual([
+      ['a-0', 'a-1'],
+      ['b-0', 'b-1'],
+      ['b-2', 'c-0'],
+    ])
+  })
+
+  it('begins behind a topic that was deleted between two pages', async () => {
+    await using fixture = await ShardFixture.open({ topics: { a: 1, c: 1 } })
+    const cursor = { topicName: 'b', partitionIndex: 5 }
+    const { topics } = await fixture.send('DescribeTopicPartitions', { topics: [], cursor })
+    expect(topics.map(({ name, partitions }) => [name, partitions.length])).toEqual([['c', 1]])
+  })
+
+  it('has an error for a topic that does not exist, and takes no room for it', async () => {
+    await using fixture = await ShardFixture.open({ topics: { t: 1 } })
+    const request = { topics: named('t', 'no', 't'), responsePartitionLimit: 1 }
+    const { topics, nextCursor } = await fixture.send('DescribeTopicPartitions', request)
+    expect(topics.map(({ name, errorCode }) => [name, errorCode])).toEqual([
+      ['no', ErrorCode.UNKNOWN_TOPIC_OR_PARTITION],
+      ['t', ErrorCode.NONE],
+    ])
+    expect(nextCursor).toBeNull()
+  })
+})
