@@ -1,7 +1,7 @@
 /**
  * Puts known bugs back, one at a time, and looks how soon the simulator finds each: writes docs/mutants.md.
  *
- *   pnpm sim:mutants [--seeds 2000] [--counted 40] [--only ID]
+ *   pnpm sim:mutants [--seeds 2000] [--counted 40] [--only ID] [--workers 2]
  *   pnpm sim:mutants --sample          for CI: a few that the first seeds must find, nothing is written
  *
  * `--counted`: of how many seeds the share is counted that find a bug.
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '2000' },
     counted: { type: 'string', default: '40' },
     only: { type: 'string' },
+    workers: { type: 'string', default: '2' },
     sample: { type: 'boolean', default: false },
   },
 })
@@ -28,16 +29,20 @@ const { values } = parseArgs({
 process.exitCode = (await main()) ? 0 : 1
 
 async function main(): Promise<boolean> {
-  if (values.sample) return await huntSample()
+  const workers = countOf('--workers', values.workers)
+  if (values.sample) return await huntSample(workers)
   const limits = {
     counted: countOf('--counted', values.counted),
     seeds: countOf('--seeds', values.seeds),
   }
-  const findings = await huntAll(chosen(), (mutant) => hunt(mutant, limits), tell)
+  const startedMs = performance.now()
+  const findings = await huntAll(chosen(), (mutant) => hunt(mutant, limits), tell, workers)
   const missed = findings.filter(({ by }) => by === null)
   if (values.only === undefined) {
     const command = `pnpm sim:mutants --seeds ${limits.seeds} --counted ${limits.counted}`
-    writeFileSync(TABLE, mutantTable(findings, limits.counted, command))
+    const date = new Date().toISOString().slice(0, 'YYYY-MM-DD'.length)
+    const seconds = (performance.now() - startedMs) / 1000
+    writeFileSync(TABLE, mutantTable(findings, { ...limits, command, date, seconds }))
   }
   console.log(`${findings.length} bugs put back, ${missed.length} missed`)
   return missed.length === 0

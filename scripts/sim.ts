@@ -151,7 +151,7 @@ async function check(seconds: number): Promise<boolean> {
     checkKnown('scripted', 'scripted'),
   ])
   const repeatable = await checkRepeatable()
-  const isSharp = await huntSample()
+  const isSharp = await huntSample(workers)
   const fresh = await batch({ from: startSeed(), seconds: Math.max(1, (endMs - monoMs()) / 1000) })
   return known.every(Boolean) && repeatable && isSharp && fresh
 }

@@ -15,11 +15,14 @@ const ANSWER_MS = 5000
 
 export class ClusterEye implements AsyncDisposable {
   readonly #admin: Admin
+  /** One for each broker. */
+  readonly #admins: readonly Admin[]
   readonly #options: EyeOptions
 
   constructor(options: EyeOptions) {
     this.#options = options
     this.#admin = new Admin({ bootstrap: options.bootstrap })
+    this.#admins = options.bootstrap.split(',').map((bootstrap) => new Admin({ bootstrap }))
   }
 
   /** @returns the node that has the role now; while nobody knows, the first that could have it */
@@ -44,8 +47,8 @@ export class ClusterEye implements AsyncDisposable {
     return false
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#admin.close()
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#admin, ...this.#admins].map((admin) => admin.close()))
   }
 
   async #leader(): Promise<number> {
@@ -59,17 +62,26 @@ export class ClusterEye implements AsyncDisposable {
     return (await this.#admin.describeQuorum({ timeoutMs: ANSWER_MS })).leaderId
   }
 
+  /** A broker that was paused or cut off still tells of the time before: only what all of them say is so. */
   async #areInSync(): Promise<boolean> {
     try {
-      const topics = await this.#admin.describeTopics([...this.#options.topics], { timeoutMs: ANSWER_MS })
-      return topics.every(({ partitions }) =>
-        partitions.every(({ leader, isr, replicas }) => leader >= 0 && isr.length === replicas.length),
-      )
+      const answers = await Promise.all(this.#admins.map((admin) => this.#inSyncLeaders(admin)))
+      return answers.every((leaders) => leaders !== null && leaders === answers[0])
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
-      // nobody answers, so nobody knows
+      // somebody does not answer, so nobody knows
       return false
     }
+  }
+
+  /** @returns leader and epoch of each partition, as text; null: not all replicas are in sync */
+  async #inSyncLeaders(admin: Admin): Promise<string | null> {
+    const topics = await admin.describeTopics([...this.#options.topics], { timeoutMs: ANSWER_MS })
+    const partitions = topics.flatMap((topic) => topic.partitions)
+    const isInSync = partitions.every(
+      ({ leader, isr, replicas }) => leader >= 0 && isr.length === replicas.length,
+    )
+    return isInSync ? partitions.map(({ leader, leaderEpoch }) => `${leader}@${leaderEpoch}`).join(' ') : null
   }
 }
 

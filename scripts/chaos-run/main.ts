@@ -154,12 +154,17 @@ function interruption(): AbortSignal {
   return abort.signal
 }
 
-function again(
-  { target, minutes, faults, replicationFactor, topics, partitions }: RunArguments,
-  seed: number,
-) {
-  const chosen = `--target ${target} --seed ${seed} --minutes ${minutes} --faults ${faults.join(',') || 'none'}`
-  return `scripts/chaos run ${chosen} --replication-factor ${replicationFactor} --topics ${topics} --partitions ${partitions}`
+/** The command of the same run. */
+function again(options: RunArguments, seed: number): string {
+  const { target, minutes, faults, replicationFactor, topics, partitions, withKcat, idempotent } = options
+  const words = [
+    `scripts/chaos run --target ${target} --seed ${seed} --minutes ${minutes}`,
+    `--faults ${faults.join(',') || 'none'} --replication-factor ${replicationFactor}`,
+    `--topics ${topics} --partitions ${partitions}`,
+  ]
+  if (withKcat) words.push('--kcat')
+  if (!idempotent) words.push('--plain-producers')
+  return words.join(' ')
 }
 
 function list(rows: readonly (readonly string[])[]): number {

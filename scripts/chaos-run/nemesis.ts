@@ -39,14 +39,20 @@ export class Nemesis {
   }
 
   /**
-   * @param startMs of `performance.now()`: when the times of the faults begin
+   * What takes longer than planned moves everything after it, so that the cluster has its time to recover; what would
+   * begin too late is left out.
    * @param signal the fault that is on is undone, and no other one begins
    */
-  async run(faults: readonly PlannedFault[], startMs: number, signal: AbortSignal): Promise<void> {
+  async run(faults: readonly PlannedFault[], durationMs: number, signal: AbortSignal): Promise<void> {
+    const startMs = performance.now()
+    let lateMs = 0
     for (const fault of faults) {
-      await pause(startMs + fault.atMs - performance.now(), signal)
+      const elapsedMs = (): number => performance.now() - startMs
+      await pause(fault.atMs + lateMs - elapsedMs(), signal)
       if (signal.aborted) return
-      await this.#one(fault, signal)
+      if (fault.atMs + lateMs + fault.durationMs > durationMs) this.#events.onSkipped(fault, 'it is late')
+      else await this.#one(fault, signal)
+      lateMs = Math.max(lateMs, elapsedMs() - fault.atMs - fault.durationMs)
     }
   }
 

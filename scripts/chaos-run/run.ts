@@ -102,7 +102,7 @@ class Run {
     const writing = this.#workload.run()
     const showing = this.#keepShowing()
     try {
-      await nemesis.run(planned, this.#startMs, signal)
+      await nemesis.run(planned, durationMs, signal)
       await rest(this.#startMs + durationMs - performance.now(), signal)
     } finally {
       this.#workload.stop()

@@ -5,6 +5,7 @@ import { runWorker, type RunKind, type SeedLine, type WorkerRange } from './batc
 
 export interface Finding {
   readonly mutant: Mutant
+  readonly kind: RunKind
   /** What broke; null: nothing did. */
   readonly by: string | null
   /** `seed 7`, `core seed 7`, `scenario NAME`. */
@@ -38,18 +39,15 @@ const SAMPLE: readonly (readonly [id: string, kind: RunKind])[] = [
 ]
 const SAMPLE_SEEDS = 20
 const CORE = 'packages/raft/'
-const AT_ONCE = 2
 
 export async function hunt(mutant: Mutant, { counted, seeds }: HuntLimits): Promise<Finding> {
   const run = (range: Partial<WorkerRange>) => runWith(mutant, range)
+  const isOfCore = mutant.edits.every(({ file }) => file.startsWith(CORE))
   const first = await run({ to: counted, stopAtFirst: false })
   const count = first.filter(isFailing).length
   const hunts: readonly (() => Promise<Finding>)[] = [
     async () => findingOf(mutant, 'seeds', first),
-    async () => {
-      const isOfCore = mutant.edits.every(({ file }) => file.startsWith(CORE))
-      return findingOf(mutant, 'core', isOfCore ? await run({ kind: 'core', to: seeds }) : [])
-    },
+    async () => findingOf(mutant, 'core', isOfCore ? await run({ kind: 'core', to: seeds }) : []),
     async () => findingOf(mutant, 'scripted', await run({ kind: 'scripted' })),
     async () =>
       findingOf(mutant, 'seeds', counted < seeds ? await run({ from: counted + 1, to: seeds }) : []),
@@ -58,16 +56,38 @@ export async function hunt(mutant: Mutant, { counted, seeds }: HuntLimits): Prom
   for (const next of hunts) {
     const finding = await next()
     tried += finding.seeds
-    if (finding.by !== null) return { ...finding, count, seeds: tried }
+    if (finding.by === null) continue
+    await requireInnocence(finding)
+    return { ...finding, count, seeds: tried }
   }
   return { ...findingOf(mutant, 'seeds', []), count, seeds: tried }
 }
 
-/** @param onFinding told of each, in the order in which they end */
+/** Scenarios without any bug; each kind is run once. */
+const scenariosAsTheyAre = new Map<RunKind, Promise<SeedLine[]>>()
+
+/** What fails without the bug, too, tells nothing of it. @throws Error when the run that found it does */
+async function requireInnocence({ mutant, kind, name, seed }: Finding): Promise<void> {
+  const lines = await (seed === null ? scenariosOf(kind) : runWith(null, { kind, from: seed, to: seed }))
+  const same = lines.find((line) => isFailing(line) && nameOf(kind, line) === name)
+  if (same === undefined) return
+  throw new Error(`${name}, which found ${mutant.id}, fails without it: ${same.violation!.message}`)
+}
+
+function scenariosOf(kind: RunKind): Promise<SeedLine[]> {
+  const known = scenariosAsTheyAre.get(kind)
+  if (known !== undefined) return known
+  const lines = runWith(null, { kind, to: 0, stopAtFirst: false })
+  scenariosAsTheyAre.set(kind, lines)
+  return lines
+}
+
+/** @param onFinding told of each, in the order in which they end. @param workers so many at once */
 export async function huntAll(
   mutants: readonly Mutant[],
   huntOne: (mutant: Mutant) => Promise<Finding>,
   onFinding: (finding: Finding) => void,
+  workers: number,
 ): Promise<Finding[]> {
   const queue = [...mutants]
   const findings: Finding[] = []
@@ -78,12 +98,12 @@ export async function huntAll(
       onFinding(finding)
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, takeOne))
+  await Promise.all(Array.from({ length: workers }, takeOne))
   return findings
 }
 
 /** @returns whether all of the sample were found; prints a line */
-export async function huntSample(): Promise<boolean> {
+export async function huntSample(workers: number): Promise<boolean> {
   const kinds = new Map(SAMPLE)
   const mutants = catalogue.filter(({ id }) => kinds.has(id))
   if (mutants.length !== kinds.size) throw new Error('the sample names a mutant that does not exist')
@@ -91,22 +111,23 @@ export async function huntSample(): Promise<boolean> {
     const kind = kinds.get(mutant.id)!
     return findingOf(mutant, kind, await runWith(mutant, { kind, to: SAMPLE_SEEDS }))
   }
-  const findings = await huntAll(mutants, huntOne, () => {})
+  const findings = await huntAll(mutants, huntOne, () => {}, workers)
   const missed = findings.filter(({ by }) => by === null).map(({ mutant }) => mutant.id)
   const verdict = missed.length === 0 ? 'all found' : `missed ${missed.join(', ')}`
   console.log(`mutants: ${findings.length} bugs put back, ${verdict}`)
   return missed.length === 0
 }
 
-async function runWith(mutant: Mutant, range: Partial<WorkerRange>): Promise<SeedLine[]> {
+/** @param mutant null: the sources as they are */
+async function runWith(mutant: Mutant | null, range: Partial<WorkerRange>): Promise<SeedLine[]> {
   const lines: SeedLine[] = []
-  const variables = { SIM_MUTANT: mutant.id }
+  const variables = { SIM_MUTANT: mutant?.id ?? '' }
   const code = await runWorker({ from: 1, step: 1, stopAtFirst: true, ...range, variables }, (line) => {
     lines.push(line)
   })
   // A bug may take the process with it: that is a way to be found, too.
-  if (code !== 0 && lines.length === 0)
-    throw new Error(`the worker with ${mutant.id} ended with code ${code}`)
+  if (code !== 0 && (lines.length === 0 || mutant === null))
+    throw new Error(`the worker with ${mutant?.id ?? 'no bug'} ended with code ${code}`)
   return lines
 }
 
@@ -114,9 +135,13 @@ function findingOf(mutant: Mutant, kind: RunKind, lines: readonly SeedLine[]): F
   const found = lines.find(isFailing)
   const by = found?.violation?.invariant ?? null
   const seed = found === undefined || found.seed === 0 ? null : found.seed
-  const prefix = kind === 'core' ? 'core seed' : 'seed'
-  const name = seed === null ? `scenario ${found?.name ?? ''}` : `${prefix} ${seed}`
-  return { mutant, by, name, seed, count: 0, seeds: lines.length }
+  const name = found === undefined ? '' : nameOf(kind, found)
+  return { mutant, kind, by, name, seed, count: 0, seeds: lines.length }
+}
+
+function nameOf(kind: RunKind, { seed, name }: SeedLine): string {
+  if (seed === 0) return `scenario ${name ?? ''}`
+  return kind === 'core' ? `core seed ${seed}` : `seed ${seed}`
 }
 
 function isFailing({ violation }: SeedLine): boolean {

@@ -1,7 +1,21 @@
 /** docs/mutants.md: what each planted bug was found by. */
 import type { Finding } from './hunt.ts'
 
-export function mutantTable(findings: readonly Finding[], counted: number, command: string): string {
+export interface TableOrigin {
+  readonly command: string
+  /** `2026-01-31`. */
+  readonly date: string
+  readonly seconds: number
+  /** Of so many seeds, those that find a bug are counted. */
+  readonly counted: number
+  /** So many at most. */
+  readonly seeds: number
+}
+
+export function mutantTable(
+  findings: readonly Finding[],
+  { command, date, seconds, counted, seeds: limit }: TableOrigin,
+): string {
   const found = findings.filter(({ by }) => by !== null)
   const seeds = found.flatMap(({ seed }) => seed ?? []).toSorted((a, b) => a - b)
   const share = ((100 * found.length) / findings.length).toFixed(0)
@@ -11,11 +25,13 @@ export function mutantTable(findings: readonly Finding[], counted: number, comma
   return [
     '# Bugs put back',
     '',
-    `Written by \`${command}\`. Each row is a bug that others have had (the trap is the row of the table in the`,
-    'reliability notes), put back by a change of the sources while they are loaded; where several checks stand in its way,',
-    'all of them are changed. Then: the first run that finds it, what breaks there, and how many of the first seeds find',
-    'it. A seed is a whole cluster; a core seed is the quorum’s state machine alone, run by its own random test; a scenario is',
-    'written by hand (`packages/sim/src/scripted`, `test/sim/core`, `test/scenario/raft`).',
+    `Written on ${date} by \`${command}\` in ${(seconds / 60).toFixed(0)} minutes: at most ${limit} seeds for each.`,
+    '',
+    'Each row is a bug that others have had (the trap is the row of the table in the reliability notes), put back by a',
+    'change of the sources while they are loaded; where several checks stand in its way, all of them are changed. Then: the',
+    `first run that finds it, and passes without it; what breaks there; how many of the first ${counted} seeds find it. A seed`,
+    'is a whole cluster; a core seed is the quorum’s state machine alone, run by its own random test; a scenario is written',
+    'by hand (`packages/sim/src/scripted`, `test/sim/core`, `test/scenario/raft`), where chance comes too late.',
     '',
     `${findings.length} bugs, ${found.length} found (${share} %), ${found.length - seeds.length} of them by a scenario; ` +
       `the others’ median is seed ${seeds[Math.floor(seeds.length / 2)] ?? '–'}.`,

@@ -98,25 +98,35 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function allInSync(admin: Admin): Promise<{ leader: number; replicas: readonly number[] }> {
+/** What all brokers say, for one that was paused still tells of the time before. */
+async function allInSync(admins: readonly Admin[]): Promise<{ leader: number; replicas: readonly number[] }> {
   for (;;) {
-    const [topic] = await admin.describeTopics([TOPIC])
-    const { leader, isr, replicas } = topic!.partitions[0]!
-    if (isr.length === replicas.length && leader >= 0) return { leader, replicas }
+    const answers = await Promise.all(admins.map((admin) => partitionOf(admin)))
+    const [{ leader, leaderEpoch, replicas }] = answers as [Partition]
+    const isAgreed = answers.every((answer) => answer.leaderEpoch === leaderEpoch)
+    const isInSync = answers.every(({ isr }) => isr.length === replicas.length)
+    if (leader >= 0 && isAgreed && isInSync) return { leader, replicas }
     await delay(20)
   }
+}
+
+type Partition = Awaited<ReturnType<typeof partitionOf>>
+
+async function partitionOf(admin: Admin) {
+  const [topic] = await admin.describeTopics([TOPIC])
+  return topic!.partitions[0]!
 }
 
 /** @returns for each round, how long after the signal a record that was sent after it was acknowledged */
 async function signalLeaders(
   target: Target,
-  admin: Admin,
+  admins: readonly Admin[],
   sender: SteadySender,
   rounds: number,
 ): Promise<number[]> {
   const pausesMs: number[] = []
   for (let round = 0; round < rounds; round++) {
-    const { leader } = await allInSync(admin)
+    const { leader } = await allInSync(admins)
     await sender.nextAcknowledged()
     process.kill(target.pidOf(leader), signal)
     const signalledMs = performance.now()
@@ -136,19 +146,19 @@ async function signalLeaders(
 /** @returns for each restart of a broker, the longest time without an acknowledgement */
 async function restartInTurn(
   target: Target,
-  admin: Admin,
+  admins: readonly Admin[],
   sender: SteadySender,
   rounds: number,
 ): Promise<number[]> {
   const stallsMs: number[] = []
   for (let round = 0; round < rounds; round++) {
-    const { replicas } = await allInSync(admin)
+    const { replicas } = await allInSync(admins)
     for (const id of replicas) {
       sender.takeLongestSilenceMs()
       await target.stop(id)
       await target.revive(id)
       await sender.nextAcknowledged()
-      await allInSync(admin)
+      await allInSync(admins)
       stallsMs.push(sender.takeLongestSilenceMs())
     }
   }
@@ -156,16 +166,21 @@ async function restartInTurn(
 }
 
 async function measure(target: Target, rounds: number): Promise<void> {
-  await using admin = new Admin({ ...target.client, retryBackoffMs: 10, retryBackoffMaxMs: 50 })
+  await using clients = new AsyncDisposableStack()
+  const admins = String(target.client.bootstrap)
+    .split(',')
+    .map((bootstrap) =>
+      clients.use(new Admin({ ...target.client, bootstrap, retryBackoffMs: 10, retryBackoffMaxMs: 50 })),
+    )
   const configs = { 'min.insync.replicas': '2' }
-  await admin.createTopics([{ name: TOPIC, partitions: 1, replicationFactor: 3, configs }])
-  await allInSync(admin)
+  await admins[0]!.createTopics([{ name: TOPIC, partitions: 1, replicationFactor: 3, configs }])
+  await allInSync(admins)
   const sender = newSender(target)
   const pauses = flags.rolling
-    ? await restartInTurn(target, admin, sender, rounds)
-    : await signalLeaders(target, admin, sender, rounds)
+    ? await restartInTurn(target, admins, sender, rounds)
+    : await signalLeaders(target, admins, sender, rounds)
   await sender.stop()
-  await allInSync(admin)
+  await allInSync(admins)
   report(target, pauses)
   const lost = await countLost(target, sender.acknowledged)
   const { twice } = lost

@@ -165,6 +165,7 @@ describe('millrace dev', { timeout: 120_000 }, () => {
       10_000,
     )
     expect((dev.events[0]!.lastLines as string[]).join('\n')).toContain('broker is ready')
+    await vi.waitFor(() => json('topic list', dev.ready.bootstrap), 20_000)
     expect(await json('topic create again', dev.ready.bootstrap)).toMatchObject({ created: true })
     expect(await runCli(['dev', '--data', folder])).toMatchObject({
       code: 1,
@@ -199,11 +200,28 @@ describe('millrace dev', { timeout: 120_000 }, () => {
     const after = await json('quorum describe', bootstrap)
     expect(after.leaderEpoch).toBeGreaterThan(before.leaderEpoch as number)
 
+    await json('topic create held --partitions 1 --replication-factor 3', bootstrap)
+    await vi.waitFor(async () => {
+      const { partitions } = await json('topic describe held', bootstrap)
+      expect(partitions).toMatchObject([
+        { isUnderReplicated: false, isr: expect.objectContaining({ length: 3 }) },
+      ])
+      expect((partitions as { lags: { lag: number }[] }[])[0]!.lags.map(({ lag }) => lag)).toEqual([0, 0])
+    }, 20_000)
     const decommission = ['broker', 'decommission', '2', '--bootstrap', bootstrap]
     const running = /error: broker 2 is running at .*\nIt has no replicas\. Stop it/
     expect(await callCli(decommission)).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^moving 1 replica from broker 2 to others\nbroker 2 has no replicas any more\n/),
+      stderr: expect.stringMatching(
+        /^error: topic held has 3 replicas, and without broker 2 there are only 2/,
+      ),
+    })
+    await json('topic delete held', bootstrap)
+    expect(await callCli(decommission)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^moving 1 replica from broker 2 to others\nbroker 2 has no replicas any more\n/,
+      ),
     })
     const { partitions } = await json('partition list after', bootstrap)
     expect(JSON.stringify(partitions)).not.toMatch(/"replicas":\[[^\]]*2/)

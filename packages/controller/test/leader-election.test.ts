@@ -116,7 +116,7 @@ test('a broker with 3,000 partitions of three replicas is fenced and unfenced in
   )
   cluster.run(handleCreateTopics, createTopics(topics))
   const fastestMs = (decide: () => readonly unknown[]): number => {
-    const times = Array.from({ length: 50 }, () => {
+    const times = Array.from({ length: 20 }, () => {
       // Not the clock: other tests run beside this one.
       const start = process.threadCpuUsage()
       expect(decide().length).toBe(3001)
@@ -134,4 +134,4 @@ test('a broker with 3,000 partitions of three replicas is fenced and unfenced in
   const heartbeat = { wantFence: false, wantShutDown: false, offlineLogDirs: [], currentMetadataOffset }
   const unfenced = () => handleBrokerHeartbeat({ ...brokerOf(3), ...heartbeat }, without).records
   expect(fastestMs(unfenced)).toBeLessThan(20)
-})
+}, 30_000)

@@ -1,5 +1,5 @@
 import { nodeId } from '@millrace/base'
-import { metadataRecord } from '@millrace/protocol'
+import { metadataRecord, type RequestInputOf } from '@millrace/protocol'
 import { describe, expect, it } from 'vitest'
 import { NODE } from '../support/local-metadata.ts'
 import { ErrorCode, ShardFixture } from '../support/shard-fixture.ts'
@@ -40,18 +40,19 @@ describe('DescribeTopicPartitions', () => {
 
   it('goes through all topics by name, a page at a time', async () => {
     await using fixture = await ShardFixture.open({ topics: { b: 3, a: 2, c: 1 } })
+    type Cursor = RequestInputOf<'DescribeTopicPartitions'>['cursor']
+    const pageFrom = (cursor: Cursor) =>
+      fixture.send('DescribeTopicPartitions', { topics: [], responsePartitionLimit: 2, cursor })
     const pages: string[][] = []
-    let cursor: { topicName: string; partitionIndex: number } | null = null
-    do {
-      const request = { topics: [], responsePartitionLimit: 2, cursor }
-      const answer = await fixture.send('DescribeTopicPartitions', request)
+    for (let cursor: Cursor | undefined = null; cursor !== undefined;) {
+      const { topics, nextCursor }: Awaited<ReturnType<typeof pageFrom>> = await pageFrom(cursor)
       pages.push(
-        answer.topics.flatMap(({ name, partitions }) =>
+        topics.flatMap(({ name, partitions }) =>
           partitions.map(({ partitionIndex }) => `${name}-${partitionIndex}`),
         ),
       )
-      cursor = answer.nextCursor
-    } while (cursor !== null)
+      cursor = nextCursor ?? undefined
+    }
     expect(pages).toEqual([
       ['a-0', 'a-1'],
       ['b-0', 'b-1'],

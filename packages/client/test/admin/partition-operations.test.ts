@@ -1,6 +1,6 @@
 import { nodeId } from '@millrace/base'
 import { Admin, PartialFailureError } from '@millrace/client'
-import { ErrorCode } from '@millrace/protocol'
+import { ErrorCode, type ResponseInputOf } from '@millrace/protocol'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { FakeCluster } from '../fake/fake-cluster.ts'
 
@@ -64,7 +64,7 @@ describe('electLeaders', () => {
 })
 
 describe('alterPartitionReassignments', () => {
-  const answer = (...errorCodes: number[]) => ({
+  const answer = (...errorCodes: number[]): ResponseInputOf<'AlterPartitionReassignments'> => ({
     responses: [
       {
         name: 't',
@@ -97,21 +97,11 @@ describe('alterPartitionReassignments', () => {
   })
 
   it('fails for the partitions that were refused, with what the controller says', async () => {
-    fake.intercept('AlterPartitionReassignments', () => ({
-      responses: [
-        {
-          name: 't',
-          partitions: [
-            { partitionIndex: 0 },
-            {
-              partitionIndex: 1,
-              errorCode: ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-              errorMessage: 'no such broker',
-            },
-          ],
-        },
-      ],
-    }))
+    const refused = { errorCode: ErrorCode.INVALID_REPLICA_ASSIGNMENT, errorMessage: 'no such broker' }
+    const refusal: ResponseInputOf<'AlterPartitionReassignments'> = {
+      responses: [{ name: 't', partitions: [{ partitionIndex: 0 }, { partitionIndex: 1, ...refused }] }],
+    }
+    fake.intercept('AlterPartitionReassignments', () => refusal)
     const moves = [0, 1].map((partition) => ({ topic: 't', partition, replicas: [9] }))
     const failed: unknown = await fake.until(admin.alterPartitionReassignments(moves)).catch((error) => error)
     expect((failed as PartialFailureError).failures.get('t-1')!.message).toMatch(

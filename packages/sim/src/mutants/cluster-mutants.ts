@@ -22,8 +22,8 @@ export const clusterMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/controller/src/fence-broker.ts',
-        find: '...leaderRecordsForGone(image, brokerId),',
-        replace: '',
+        find: 'changesForGone(context, brokerId)',
+        replace: '{ records: [], uncleanElections: [] }',
       },
     ],
   },
@@ -34,22 +34,9 @@ export const clusterMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/server/src/controller/active-controller.ts',
-        find: 'const lastOffset = await quorum.append(records)\n        if (propagationMs !== null) {',
+        find: 'const lastOffset = await this.#append(decision)\n        if (propagationMs !== null) {',
         replace:
-          'const lastOffset = quorum.latestImage.position.lastOffset\n        void quorum.append(records).catch(() => {})\n        if (propagationMs === Infinity) {',
-      },
-    ],
-  },
-  {
-    id: 'acknowledged-before-flush',
-    trap: 0,
-    title: 'A record is acknowledged when it is written, under flush.policy=commit',
-    edits: [
-      {
-        file: 'packages/broker/src/partition/partition.ts',
-        find: "case 'commit':\n        this.flush()\n        return",
-        replace:
-          "case 'commit':\n        this.flush()\n        this.#raiseHighWatermark(this.log.logEndOffset, this.#writtenBytes)\n        return",
+          'const lastOffset = quorum.latestImage.position.lastOffset\n        void this.#append(decision).catch(() => {})\n        if (propagationMs === Infinity) {',
       },
     ],
   },

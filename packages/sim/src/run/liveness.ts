@@ -69,9 +69,20 @@ export function requireLiveness(cluster: SimCluster, history: History, client: S
   world.runUntil(() => restlessness(cluster, history) === null, LIVENESS_MS, 'rest after the probe')
 }
 
-async function probe({ checks }: SimCluster, { admin, producer }: SimClient): Promise<void> {
+/**
+ * A broker that is well, for a topic of one replica. The choice is not left to the controller: what a broker that is dead
+ * now sent while links were cut may arrive yet, and has it unfenced for another session.
+ */
+function healthyBroker({ brokers }: SimCluster): number {
+  const running = brokers.filter((node) => node.running !== null)
+  return (running.find((node) => !node.isDiskTouched) ?? running[0]!).id
+}
+
+async function probe(cluster: SimCluster, { admin, producer }: SimClient): Promise<void> {
+  const { checks } = cluster
+  const assignments = [[healthyBroker(cluster)]]
   try {
-    await admin.createTopics([{ name: PROBE_TOPIC, partitions: 1, replicationFactor: 1 }]).catch((error) => {
+    await admin.createTopics([{ name: PROBE_TOPIC, assignments }]).catch((error) => {
       // The answer to the first attempt was lost on a connection that had not noticed yet.
       if (!(error instanceof BrokerError && error.code === 'TOPIC_ALREADY_EXISTS')) throw error
     })

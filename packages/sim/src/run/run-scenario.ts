@@ -134,8 +134,9 @@ class Run {
     const all = this.#scenario.config.load.voterChanges || rng.below(2) === 0
     const core = chooseCore(this.cluster, ids, all)
     for (const node of this.cluster.nodes) {
+      // A disk that failed once is trusted again only by a new process: its partitions are offline until then.
+      if (!core.has(node.id) || node.isDiskTouched) node.kill()
       if (core.has(node.id)) node.start()
-      else node.kill()
     }
   }
 

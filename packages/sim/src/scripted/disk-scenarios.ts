@@ -3,7 +3,7 @@ import { assert } from '@millrace/base'
 import type { ClusterNode } from '../cluster/cluster-node.ts'
 import type { SimCluster } from '../cluster/sim-cluster.ts'
 import type { CrashMode } from '../disk/crash-mode.ts'
-import { attempt, ScriptedClient } from './scripted-client.ts'
+import { attempt, requireRead, ScriptedClient } from './scripted-client.ts'
 import {
   cutPowerAtWrite,
   requireActive,
@@ -197,17 +197,6 @@ function damage(node: ClusterNode, folder: string): void {
   const path = `${folder}/00000000000000000000.log`
   node.isDiskTouched = true
   disk.flipBit(path, Math.floor(disk.contentOf(path).length / 2), 3)
-}
-
-function requireRead(client: ScriptedClient, kept: ReadonlyMap<number, string>): void {
-  const read = client.read('data')
-  for (const [offset, value] of kept) {
-    const found = read.get(offset)?.slice(0, 12) ?? 'nothing'
-    assert(
-      read.get(offset) === value,
-      `offset ${offset} was acknowledged as ${value.slice(0, 12)}, read is ${found}`,
-    )
-  }
 }
 
 export const diskScenarios: readonly ScriptedScenario[] = [

@@ -1,6 +1,11 @@
 /** All scenarios that are written by hand. */
 import { diskScenarios } from './disk-scenarios.ts'
 import { quorumScenarios } from './quorum-scenarios.ts'
+import { replicaScenarios } from './replica-scenarios.ts'
 import type { ScriptedScenario } from './scripted-cluster.ts'
 
-export const scriptedScenarios: readonly ScriptedScenario[] = [...quorumScenarios, ...diskScenarios]
+export const scriptedScenarios: readonly ScriptedScenario[] = [
+  ...quorumScenarios,
+  ...diskScenarios,
+  ...replicaScenarios,
+]

@@ -1,4 +1,5 @@
 /** A client for scenarios that are written by hand: what it asks for is done when the call returns. */
+import { assert } from '@millrace/base'
 import { MillraceError } from '@millrace/client'
 import type { SimCluster } from '../cluster/sim-cluster.ts'
 import { History } from '../workload/history.ts'
@@ -28,8 +29,13 @@ export class ScriptedClient {
   }
 
   /** @throws MillraceError */
-  createTopic(name: string, partitions = 1, configs: Readonly<Record<string, string>> = {}): void {
-    this.#perform(({ admin }) => admin.createTopics([{ name, partitions, replicationFactor: 1, configs }]))
+  createTopic(
+    name: string,
+    partitions = 1,
+    replicationFactor = 1,
+    configs: Readonly<Record<string, string>> = {},
+  ): void {
+    this.#perform(({ admin }) => admin.createTopics([{ name, partitions, replicationFactor, configs }]))
   }
 
   /** Whatever comes of it. */
@@ -87,5 +93,17 @@ export function attempt<T>(call: () => T): T | null {
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error
     return null
+  }
+}
+
+/** @throws AssertionError when a record that was acknowledged is not read where it was said to be */
+export function requireRead(client: ScriptedClient, kept: ReadonlyMap<number, string>): void {
+  const read = client.read('data')
+  for (const [offset, value] of kept) {
+    const found = read.get(offset)?.slice(0, 12) ?? 'nothing'
+    assert(
+      read.get(offset) === value,
+      `offset ${offset} was acknowledged as ${value.slice(0, 12)}, read is ${found}`,
+    )
   }
 }
