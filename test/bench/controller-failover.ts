@@ -53,7 +53,11 @@ async function millrace(): Promise<Target> {
       await cluster.node(id).spawn()
       await caughtUp(id, admin)
     },
-    story: (sinceMs) => cluster.nodes.flatMap((node) => storyOf(node, sinceMs)).sort(byTime).map(({ line }) => line),
+    story: (sinceMs) =>
+      cluster.nodes
+        .flatMap((node) => storyOf(node, sinceMs))
+        .sort(byTime)
+        .map(({ line }) => line),
     [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
   }
 }
@@ -66,7 +70,7 @@ interface LogLine {
 function storyOf({ id, output }: ClusterNode, sinceMs: number): LogLine[] {
   return output.split('\n').flatMap((line) => {
     if (!line.startsWith('{')) return []
-    const { time, level: _, msg, ...fields } = JSON.parse(line) as { time: number; level: number; msg: string }
+    const { time, msg, ...fields } = JSON.parse(line) as { time: number; msg: string }
     if (time < sinceMs) return []
     const text = JSON.stringify(fields)
     return [{ timeMs: time, line: `${String(time - sinceMs).padStart(6)} ms  node ${id}: ${msg} ${text}` }]

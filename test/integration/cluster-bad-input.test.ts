@@ -51,7 +51,9 @@ const runNode = (plan: NodePlan): Promise<Finished> => runMillrace(nodeArguments
 /** Beside the cluster, until the tests end. */
 async function spawnNode(plan: NodePlan): Promise<ClusterNode> {
   const data = plan.data ?? folder()
-  const node = new ClusterNode({ ...plan, data }, nodeArguments({ ...plan, data }), null)
+  const args = nodeArguments({ ...plan, data })
+  const rest = { proxy: null, disk: null, skewFile: null, ownProcessGroups: false }
+  const node = new ClusterNode({ ...plan, data, args, ...rest })
   started.push(node)
   await node.spawn()
   return node

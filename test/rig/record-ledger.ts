@@ -35,7 +35,7 @@ export class RecordLedger implements AsyncDisposable {
   #waiters: Waiter[] = []
   #acknowledgedAtMs = performance.now()
   #longestGapMs = 0
-  #isRunning = true
+  #hasStopped = false
 
   private constructor(bootstrap: string, topic: string) {
     this.#bootstrap = bootstrap
@@ -68,7 +68,7 @@ export class RecordLedger implements AsyncDisposable {
 
   /** Stops writing, and reads everything with a fresh client. */
   async verdict(): Promise<RecordVerdict> {
-    this.#isRunning = false
+    this.#hasStopped = true
     await this.#running
     const seen = new Set<number>()
     const [doubled, reordered]: [number[], number[]] = [[], []]
@@ -86,7 +86,7 @@ export class RecordLedger implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isRunning = false
+    this.#hasStopped = true
     await this.#producer.close()
     await this.#running
   }
@@ -94,7 +94,10 @@ export class RecordLedger implements AsyncDisposable {
   /** Several in flight, so that a retry could reorder them. */
   async #run(): Promise<void> {
     const sent: Promise<void>[] = []
-    for (let next = 0; this.#isRunning; next += 1) {
+    let count = 0
+    while (!this.#hasStopped) {
+      const next = count
+      count += 1
       sent.push(
         this.#producer.send(this.#topic, { value: String(next) }).then(
           () => this.#onAcknowledged(next),

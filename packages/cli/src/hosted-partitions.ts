@@ -10,7 +10,7 @@ export interface PartitionCounts {
   readonly byBroker: ReadonlyMap<number, BrokerPartitions>
 }
 
-export interface BrokerPartitions {
+interface BrokerPartitions {
   readonly leads: number
   /** Those that it leads among them. */
   readonly replicas: number

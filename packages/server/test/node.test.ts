@@ -258,15 +258,19 @@ describe('a node that cannot start', { timeout: 20_000 }, () => {
   })
 })
 
-test('a node whose parts can not be closed says so once, with the first of them', { timeout: 20_000 }, async () => {
-  const inner = nodeEnv({ log: silentLog })
-  const { disk, fail } = failingDisk(inner.disk)
-  const data = join(folder, 'broken')
-  const settings = { ...QUIET, ...controller(await freePort()), 'log.dirs': data }
-  const node = await startNode({ ...inner, disk }, await loadSettings({ settings }))
-  fail()
-  await expect(node.close()).rejects.toBeInstanceOf(DiskError)
-})
+test(
+  'a node whose parts can not be closed says so once, with the first of them',
+  { timeout: 20_000 },
+  async () => {
+    const inner = nodeEnv({ log: silentLog })
+    const { disk, fail } = failingDisk(inner.disk)
+    const data = join(folder, 'broken')
+    const settings = { ...QUIET, ...controller(await freePort()), 'log.dirs': data }
+    const node = await startNode({ ...inner, disk }, await loadSettings({ settings }))
+    fail()
+    await expect(node.close()).rejects.toBeInstanceOf(DiskError)
+  },
+)
 
 describe('without a majority of the voters', { timeout: 20_000 }, () => {
   test('a controller says which of them do not answer', async () => {

@@ -190,6 +190,8 @@ describe('a request that concerns two shards', () => {
     expect(results).toHaveLength(1)
     const [topic] = results[0]!.topics
     expect(results[0]!.topics).toHaveLength(1)
-    expect(topic!.partitions.map(({ partitionIndex }) => partitionIndex).toSorted()).toEqual([0, 1])
+    expect(topic!.partitions.map(({ partitionIndex }) => partitionIndex).toSorted((a, b) => a - b)).toEqual([
+      0, 1,
+    ])
   })
 })

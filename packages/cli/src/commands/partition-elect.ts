@@ -96,5 +96,7 @@ function outcomeText(type: string, partitions: readonly ElectedPartition[]): str
   const spared = partitions.length - elected.length
   const lines = elected.map(({ topic, partition, leader }) => `${topic}-${partition} is led by ${leader} now`)
   if (spared > 0) lines.push(`${plural(spared, 'partition')} needed no ${type} election`)
-  return lines.length === 0 ? `no partition needs a ${type} election` : lines.join('\n')
+  return lines.length === 0
+    ? `no partition needs ${type === 'unclean' ? 'an' : 'a'} ${type} election`
+    : lines.join('\n')
 }

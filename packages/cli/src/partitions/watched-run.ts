@@ -38,7 +38,7 @@ export async function watchReassignments(
   bar.clear()
 }
 
-export function progressText({ done, total, lag }: RunProgress): string {
+function progressText({ done, total, lag }: RunProgress): string {
   const copying = lag === null || lag === 0 ? '' : `, ${plural(lag, 'record')} to copy`
   return `${formatCount(done)} of ${plural(total, 'partition')}${copying}`
 }

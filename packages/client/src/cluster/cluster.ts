@@ -14,6 +14,7 @@ import { abortable, callScope, delay } from '../retry/call-scope.ts'
 import type { CallOptions, CallScope } from '../retry/call-scope.ts'
 import { retrying } from '../retry/retrying.ts'
 import { ConnectionPool } from './connection-pool.ts'
+import { firstReached } from './first-reached.ts'
 import type { Link, Wire } from './link.ts'
 import { MetadataCache } from './metadata-cache.ts'
 import type { TopicMetadata } from './metadata-cache.ts'
@@ -256,19 +257,17 @@ export class Cluster {
       brokers.length > 0 ? [...brokers, ...this.#bootstrap] : this.#bootstrap,
       this.env,
     )
-    let last: unknown
-    for (const endpoint of candidates) {
-      try {
-        return await this.#pool.acquire(SHARED_LANE, endpoint)
-      } catch (error) {
-        if (!(error instanceof ConnectionError)) throw error
-        last = error
-      }
+    try {
+      return await firstReached(this.env.timers, candidates, (endpoint) =>
+        this.#pool.acquire(SHARED_LANE, endpoint),
+      )
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error
+      const tried = [...new Set(candidates.map(formatEndpoint))]
+      const others = tried.length === 1 ? '' : ` (tried ${tried.join(', ')})`
+      const message = `no broker answers: ${error.message}${others}. Is one running there?`
+      throw new ConnectionError(message, error)
     }
-    const tried = [...new Set(candidates.map(formatEndpoint))]
-    const reason = last instanceof Error ? last.message : String(last)
-    const others = tried.length === 1 ? '' : ` (tried ${tried.join(', ')})`
-    throw new ConnectionError(`no broker answers: ${reason}${others}. Is one running there?`, last)
   }
 
   /** A port that only the cluster's own network reaches (containers, firewalls) is not tried again for a while. */

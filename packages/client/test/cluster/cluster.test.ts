@@ -45,6 +45,20 @@ describe('cluster', () => {
     cluster.close()
   })
 
+  it('is not held up by a broker that takes connections and never says a word', async () => {
+    const fake = await FakeCluster.start(2)
+    fake.intercept('ApiVersions', (_request, broker) => (broker === 1 ? 'ignore' : undefined))
+    const bootstrap = '127.0.0.1:9001,127.0.0.1:9002'
+    // Which address comes first is drawn: both, within so many draws.
+    for (let draw = 0; draw < 8; draw++) {
+      const cluster = open(fake, { bootstrap })
+      await fake.until(cluster.connect(cluster.scope({ timeoutMs: 1000 })))
+      cluster.close()
+    }
+    const asked = fake.seen.filter(({ request }) => request.api === 'ApiVersions')
+    expect(new Set(asked.map(({ brokerId }) => brokerId))).toEqual(new Set([1, 2]))
+  })
+
   it('says which addresses it tried when nobody answers', async () => {
     const fake = await FakeCluster.start()
     const cluster = open(fake, { bootstrap: '127.0.0.1:1,127.0.0.1:2' })
