@@ -6,7 +6,7 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-export const TARGETS = ['local', 'compose'] as const
+const TARGETS = ['local', 'compose'] as const
 export type TargetName = (typeof TARGETS)[number]
 
 export interface RunArguments {

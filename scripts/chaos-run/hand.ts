@@ -170,6 +170,6 @@ export class Hand {
   }
 }
 
-export function statusText(states: ReadonlyMap<string, string>): string {
+function statusText(states: ReadonlyMap<string, string>): string {
   return [...states].map(([name, state]) => `${name} ${state}`).join('\n')
 }

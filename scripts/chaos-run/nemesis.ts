@@ -48,10 +48,13 @@ export class Nemesis {
     let lateMs = 0
     for (const fault of faults) {
       const elapsedMs = (): number => performance.now() - startMs
+      if (fault.atMs + lateMs + fault.durationMs > durationMs) {
+        this.#events.onSkipped(fault, 'too late')
+        continue
+      }
       await pause(fault.atMs + lateMs - elapsedMs(), signal)
       if (signal.aborted) return
-      if (fault.atMs + lateMs + fault.durationMs > durationMs) this.#events.onSkipped(fault, 'it is late')
-      else await this.#one(fault, signal)
+      await this.#one(fault, signal)
       lateMs = Math.max(lateMs, elapsedMs() - fault.atMs - fault.durationMs)
     }
   }

@@ -8,6 +8,7 @@ export interface ViewOutput {
 }
 
 const PLAIN_STATUS_MS = 5000
+const COLUMNS = 80
 
 export class View {
   readonly #output: ViewOutput
@@ -38,7 +39,9 @@ export class View {
       return
     }
     this.#erase()
-    const width = this.#output.columns ?? 80
+    const { columns = 0 } = this.#output
+    // 0: a terminal that does not tell.
+    const width = columns > 0 ? columns : COLUMNS
     for (const line of lines) this.#output.write(`${styleText('dim', line.slice(0, width - 1))}\n`)
     this.#statusLines = lines.length
   }

@@ -40,7 +40,7 @@ export interface WorkerRange {
 
 const WORKER = new URL('seed-worker.ts', import.meta.url).pathname
 
-/** @param onLine told of each seed as it is done. @returns exit code of the worker */
+/** @param onLine told of each seed as it is done. @returns exit code of the worker. @throws Error when a signal ended it */
 export function runWorker(range: WorkerRange, onLine: (line: SeedLine) => void): Promise<number> {
   const { from, step, to, seconds, stopAtFirst = false, kind = 'seeds', variables = {} } = range
   const args = ['--conditions=source', WORKER, '--kind', kind, '--from', String(from), '--step', String(step)]
@@ -52,7 +52,12 @@ export function runWorker(range: WorkerRange, onLine: (line: SeedLine) => void):
     env: { ...process.env, ...variables },
   })
   createInterface({ input: child.stdout }).on('line', (text) => onLine(JSON.parse(text) as SeedLine))
-  return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)))
+  return new Promise((resolve, reject) =>
+    child.on('close', (code, signal) => {
+      if (code === null) reject(new Error(`${signal} has ended the worker ${args.join(' ')}`))
+      else resolve(code)
+    }),
+  )
 }
 
 /** The seeds from `from` on, spread over workers. */

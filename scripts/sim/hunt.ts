@@ -63,23 +63,18 @@ export async function hunt(mutant: Mutant, { counted, seeds }: HuntLimits): Prom
   return { ...findingOf(mutant, 'seeds', []), count, seeds: tried }
 }
 
-/** Scenarios without any bug; each kind is run once. */
-const scenariosAsTheyAre = new Map<RunKind, Promise<SeedLine[]>>()
+/** Runs without any bug, by name: many bugs are found by the same few. */
+const asTheyAre = new Map<string, Promise<SeedLine[]>>()
 
 /** What fails without the bug, too, tells nothing of it. @throws Error when the run that found it does */
 async function requireInnocence({ mutant, kind, name, seed }: Finding): Promise<void> {
-  const lines = await (seed === null ? scenariosOf(kind) : runWith(null, { kind, from: seed, to: seed }))
-  const same = lines.find((line) => isFailing(line) && nameOf(kind, line) === name)
+  const range = seed === null ? { to: 0, stopAtFirst: false } : { from: seed, to: seed }
+  const key = `${kind} ${seed ?? 'scenarios'}`
+  const run = asTheyAre.get(key) ?? runWith(null, { kind, ...range })
+  asTheyAre.set(key, run)
+  const same = (await run).find((line) => isFailing(line) && nameOf(kind, line) === name)
   if (same === undefined) return
   throw new Error(`${name}, which found ${mutant.id}, fails without it: ${same.violation!.message}`)
-}
-
-function scenariosOf(kind: RunKind): Promise<SeedLine[]> {
-  const known = scenariosAsTheyAre.get(kind)
-  if (known !== undefined) return known
-  const lines = runWith(null, { kind, to: 0, stopAtFirst: false })
-  scenariosAsTheyAre.set(kind, lines)
-  return lines
 }
 
 /** @param onFinding told of each, in the order in which they end. @param workers so many at once */

@@ -35,7 +35,7 @@ export class RecordLedger implements AsyncDisposable {
   #waiters: Waiter[] = []
   #acknowledgedAtMs = performance.now()
   #longestGapMs = 0
-  #hasStopped = false
+  #isRunning = true
 
   private constructor(bootstrap: string, topic: string) {
     this.#bootstrap = bootstrap
@@ -68,7 +68,7 @@ export class RecordLedger implements AsyncDisposable {
 
   /** Stops writing, and reads everything with a fresh client. */
   async verdict(): Promise<RecordVerdict> {
-    this.#hasStopped = true
+    this.#isRunning = false
     await this.#running
     const seen = new Set<number>()
     const [doubled, reordered]: [number[], number[]] = [[], []]
@@ -86,7 +86,7 @@ export class RecordLedger implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#hasStopped = true
+    this.#isRunning = false
     await this.#producer.close()
     await this.#running
   }
@@ -95,7 +95,7 @@ export class RecordLedger implements AsyncDisposable {
   async #run(): Promise<void> {
     const sent: Promise<void>[] = []
     let count = 0
-    while (!this.#hasStopped) {
+    while (this.#isRunning) {
       const next = count
       count += 1
       sent.push(

@@ -8,9 +8,10 @@ import type { VoterSet } from './voter-set.ts'
  * `election`: an unattached voter, a prospective or a candidate waits for the outcome. `fetch`: a follower or observer has
  * not heard from its leader. `check-quorum`: a leader has not heard from a majority. `backoff`: a lost election, or a refused
  * fetch, is tried again. `resign`: a resigned leader stops telling. `begin-quorum-epoch`: voters that have not fetched yet are
- * told of the leader again. `fetch-wait/ID`: a waiting fetch has waited long enough. `voter-change`: on the leader, so has
- * an addition or removal of a voter; on a controller that is no voter, time to ask again. `apply-wait`: a follower fetches
- * although what it knows to be committed is not applied yet.
+ * told of the leader again. `fetch-waits`: the first of the waiting fetches has waited long enough; `fetch-wait/ID`: so has one
+ * that would wait for less than the others. `voter-change`: on the leader, so has an addition or removal of a voter; on a
+ * controller that is no voter, time to ask again. `apply-wait`: a follower fetches although what it knows to be committed is
+ * not applied yet.
  */
 export type RaftTimer =
   | 'election'
@@ -21,6 +22,7 @@ export type RaftTimer =
   | 'begin-quorum-epoch'
   | 'voter-change'
   | 'apply-wait'
+  | 'fetch-waits'
   | `fetch-wait/${number}`
 
 export type RaftEvent =

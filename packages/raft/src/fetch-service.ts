@@ -3,6 +3,8 @@
  *
  * Owns: the waiting fetches and their timers. A fetch waits while its replica has all records, knows the high watermark and
  * has applied it; records are sent before they are flushed here, since each replica counts only what it has flushed itself.
+ * When the first of those that wait has waited long enough all are answered: at rest all replicas then fetch at about the
+ * same time, and the leader wakes up once for all of them.
  * Must not know: elections, what is committed.
  */
 import { NO_OFFSET } from '@millrace/base'
@@ -37,9 +39,11 @@ export class FetchService {
   answerOrWait(id: number, request: FetchRequest, progress: ReplicaProgress): void {
     const maxWaitMs = Math.min(request.maxWaitMs, this.#replica.config.fetchMaxWaitMs)
     if (maxWaitMs <= 0 || this.#hasNews(request, progress)) return this.#answer(id, request, progress)
-    progress.waiting = { id, request }
+    const isShared = maxWaitMs === this.#replica.config.fetchMaxWaitMs
+    progress.waiting = { id, request, isShared }
     this.#byRequest.set(id, progress)
-    this.#replica.arm(`fetch-wait/${id}`, maxWaitMs)
+    if (!isShared) this.#replica.arm(`fetch-wait/${id}`, maxWaitMs)
+    else if (!this.#replica.isArmed('fetch-waits')) this.#replica.arm('fetch-waits', maxWaitMs)
   }
 
   /** The log or the high watermark moved. */
@@ -54,6 +58,12 @@ export class FetchService {
   onWaitEnd(id: number): void {
     const progress = this.#byRequest.get(id)
     if (progress !== undefined) this.#answerWaiting(progress)
+  }
+
+  onSharedWaitEnd(): void {
+    for (const progress of [...this.#byRequest.values()]) {
+      if (progress.waiting?.isShared === true) this.#answerWaiting(progress)
+    }
   }
 
   drop(id: number): void {
@@ -106,8 +116,9 @@ export class FetchService {
 
   #release(progress: ReplicaProgress): void {
     if (progress.waiting === null) return
-    this.#byRequest.delete(progress.waiting.id)
-    this.#replica.disarm(`fetch-wait/${progress.waiting.id}`)
+    const { id, isShared } = progress.waiting
+    this.#byRequest.delete(id)
+    if (!isShared) this.#replica.disarm(`fetch-wait/${id}`)
     progress.waiting = null
   }
 

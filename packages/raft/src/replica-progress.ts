@@ -11,6 +11,8 @@ import type { VoterSet } from './voter-set.ts'
 interface WaitingFetch {
   readonly id: number
   readonly request: FetchRequest
+  /** Its time is that of all others. */
+  readonly isShared: boolean
 }
 
 export interface ReplicaProgress {

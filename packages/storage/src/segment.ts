@@ -78,7 +78,9 @@ export class Segment {
 
   /** With the facts that recovery found; without them, they are to be found by `replaySegment`. */
   static open(disk: Disk, directory: string, baseOffset: Offset, state?: SegmentState): Segment {
-    const segment = new Segment(disk, directory, baseOffset, 'on disk')
+    // Nothing points into an empty log: most partitions of a large cluster are, and opening them is what a start consists of.
+    const indexes = state?.sizeBytes === 0 ? 'new' : 'on disk'
+    const segment = new Segment(disk, directory, baseOffset, indexes)
     if (state !== undefined) {
       segment.sizeBytes = state.sizeBytes
       segment.endOffset = state.endOffset

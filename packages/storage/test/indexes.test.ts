@@ -59,6 +59,25 @@ describe('an index without an entry', () => {
     expect(names().filter((name) => name.endsWith('index'))).toEqual([])
   })
 
+  test('is not opened, read or written when its log is opened', () => {
+    const disk = simDisk()
+    close(openLog(disk), disk)
+    const looked: string[] = []
+    const watched = new Proxy(disk, {
+      get(target, name) {
+        const member = Reflect.get(target, name) as unknown
+        if (typeof member !== 'function') return member
+        return (...values: unknown[]): unknown => {
+          if (String(values[0]).endsWith('index')) looked.push(`${String(name)} ${String(values[0])}`)
+          return Reflect.apply(member, target, values)
+        }
+      },
+    })
+    const log = openLog(watched, { cleanShutdown: true })
+    expect(looked.filter((call) => !call.startsWith('exists'))).toEqual([])
+    close(log, disk)
+  })
+
   test('empties the file of another one that had its name', () => {
     const disk = simDisk()
     const old = OffsetIndex.create(disk, PATH, offset(0))

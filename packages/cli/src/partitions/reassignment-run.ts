@@ -10,6 +10,7 @@ import { nameOf } from './drain-plan.ts'
 import type { Reassignment } from './reassignment-file.ts'
 
 const POLL_MS = 500
+const ARRIVAL_TIMEOUT_MS = 5000
 
 export interface RunProgress {
   readonly done: number
@@ -23,6 +24,8 @@ export interface RunOptions {
   readonly concurrency: number
   readonly signal: AbortSignal
   readonly onProgress: (progress: RunProgress) => void
+  /** How long brokers may take to hear of the end of a reassignment. */
+  readonly arrivalTimeoutMs?: number
 }
 
 type RunAdmin = Pick<
@@ -37,7 +40,7 @@ type RunAdmin = Pick<
 export async function runReassignments(
   admin: RunAdmin,
   moves: readonly Reassignment[],
-  { concurrency, signal, onProgress }: RunOptions,
+  { concurrency, signal, onProgress, arrivalTimeoutMs = ARRIVAL_TIMEOUT_MS }: RunOptions,
 ): Promise<void> {
   const waiting = [...moves]
   let moving: Reassignment[] = []
@@ -53,7 +56,7 @@ export async function runReassignments(
     if (moving.length === 0 && waiting.length === 0) break
     if (moving.length > 0) await delay(POLL_MS, undefined, { signal })
   }
-  await checkArrival(admin, moves, signal)
+  await awaitArrival(admin, moves, arrivalTimeoutMs, signal)
 }
 
 /** What the replicas that are being added still have to copy. */
@@ -77,22 +80,38 @@ async function lagOf(
   return lags.length === 0 ? null : lags.reduce((sum, lag) => sum + lag, 0)
 }
 
-async function checkArrival(
+/** The controller knows first that a reassignment is over; the broker that is asked where partitions are hears of it. */
+async function awaitArrival(
+  admin: RunAdmin,
+  moves: readonly Reassignment[],
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const giveUpMs = performance.now() + timeoutMs
+  for (;;) {
+    const elsewhere = await endedElsewhere(admin, moves, signal)
+    const [first] = elsewhere
+    if (first === undefined) return
+    if (performance.now() >= giveUpMs) {
+      throw new CliError(
+        'REASSIGNMENT_CANCELLED',
+        `${plural(elsewhere.length, 'partition')} ended elsewhere, ${nameOf(first.topic, first.partition)} among them`,
+        'Somebody else has cancelled or replaced the reassignment. `millrace partition list` shows where they are.',
+      )
+    }
+    await delay(POLL_MS, undefined, { signal })
+  }
+}
+
+async function endedElsewhere(
   admin: RunAdmin,
   moves: readonly Reassignment[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Reassignment[]> {
   const names = [...new Set(moves.map(({ topic }) => topic))]
   const topics = new Map((await admin.describeTopics(names, { signal })).map((topic) => [topic.name, topic]))
-  const elsewhere = moves.filter(({ topic, partition, replicas }) => {
-    const found = topics.get(topic)?.partitions[partition]?.replicas ?? []
-    return found.length !== replicas.length || !replicas.every((id) => found.some((other) => other === id))
+  return moves.filter(({ topic, partition, replicas }) => {
+    const found: readonly number[] = topics.get(topic)?.partitions[partition]?.replicas ?? []
+    return found.length !== replicas.length || !replicas.every((id) => found.includes(id))
   })
-  const [first] = elsewhere
-  if (first === undefined) return
-  throw new CliError(
-    'REASSIGNMENT_CANCELLED',
-    `${plural(elsewhere.length, 'partition')} ended elsewhere, ${nameOf(first.topic, first.partition)} among them`,
-    'Somebody else has cancelled or replaced the reassignment. `millrace partition list` shows where they are.',
-  )
 }

@@ -97,11 +97,25 @@ describe('a run of reassignments', () => {
       concurrency: 3,
       signal,
       onProgress: () => admin.cancel(1),
+      arrivalTimeoutMs: 0,
     })
     await expect(run).rejects.toMatchObject({
       code: 'REASSIGNMENT_CANCELLED',
       message: '1 partition ended elsewhere, t-1 among them',
     })
+  })
+
+  test('waits for a broker that has not heard yet where a partition is', async () => {
+    const admin = new FakeAdmin(1, 0)
+    let looks = 0
+    const stale: RunAdmin = {
+      alterPartitionReassignments: (asked) => admin.alterPartitionReassignments(asked),
+      listPartitionReassignments: () => admin.listPartitionReassignments(),
+      describeReplicas: () => admin.describeReplicas(),
+      describeTopics: () => (looks++ === 0 ? Promise.resolve([topic('t', [[1]])]) : admin.describeTopics()),
+    }
+    await runReassignments(stale, moves(1), { concurrency: 1, signal, onProgress: () => {} })
+    expect(looks).toBe(2)
   })
 
   test('ends when it is interrupted', async () => {

@@ -91,6 +91,7 @@ export class Leader extends Role {
     if (timer === 'check-quorum') this.resign()
     else if (timer === 'begin-quorum-epoch') this.#onTick()
     else if (timer === 'voter-change') this.#changes.onTimeout()
+    else if (timer === 'fetch-waits') this.fetches.onSharedWaitEnd()
     else if (timer.startsWith('fetch-wait/'))
       this.fetches.onWaitEnd(Number(timer.slice('fetch-wait/'.length)))
   }

@@ -76,10 +76,9 @@ describe('fetches of a leader', () => {
     const single = leader()
     single.request(fetchOf(2, 2, 4, 2))
     const id = single.request(fetchOf(2, 2, 4, 2))
-    expect(single.all('arm').at(-1)).toMatchObject({ timer: `fetch-wait/${id}`, delayMs: 500 })
+    expect(single.all('respond')).toEqual([])
     single.step({ kind: 'propose', recordCount: 1, proposal: null })
     expect(single.one('respond-fetch')).toMatchObject({ id, offset: 4, endOffset: 5 })
-    expect(single.all('disarm').map(({ timer }) => timer)).toContain(`fetch-wait/${id}`)
   })
 
   it('are answered empty by a high watermark that moved, and when their time is up', () => {
@@ -90,8 +89,43 @@ describe('fetches of a leader', () => {
     expect(single.one('respond')).toMatchObject({ id, response: { highWatermark: 4, records: null } })
     const next = single.request(fetchOf(3, 2, 4, 2))
     expect(single.all('respond')).toEqual([])
-    single.step({ kind: 'timer', timer: `fetch-wait/${next}` })
+    single.step({ kind: 'timer', timer: 'fetch-waits' })
     expect(single.one('respond')).toMatchObject({ id: next, response: { error: 'NONE' } })
+  })
+
+  it('that wait are all answered when the first of them has waited long enough: at rest that wakes up nobody twice', () => {
+    const single = leader()
+    single.flushAll()
+    const ids = [2, 3].map((id) => {
+      single.request(fetchOf(id, 2, 4, 2))
+      single.all('arm')
+      return single.request(fetchOf(id, 2, 4, 2))
+    })
+    expect(single.all('arm').filter(({ timer }) => timer.startsWith('fetch-wait'))).toEqual([])
+    single.step({ kind: 'timer', timer: 'fetch-waits' })
+    expect(single.all('respond').map(({ id }) => id)).toEqual(ids)
+    single.request(fetchOf(2, 2, 4, 2))
+    expect(single.all('arm')).toContainEqual({ kind: 'arm', timer: 'fetch-waits', delayMs: 500, jitterMs: 0 })
+  })
+
+  it('that would wait for less than the others wait no longer than that', () => {
+    const single = leader()
+    single.flushAll()
+    single.request(fetchOf(2, 2, 4, 2))
+    single.request(fetchOf(2, 2, 4, 2))
+    single.request(fetchOf(3, 2, 4, 2))
+    const id = single.request({ ...fetchOf(3, 2, 4, 2), maxWaitMs: 20 })
+    expect(single.all('arm')).toContainEqual({
+      kind: 'arm',
+      timer: `fetch-wait/${id}`,
+      delayMs: 20,
+      jitterMs: 0,
+    })
+    single.step({ kind: 'timer', timer: `fetch-wait/${id}` })
+    expect(single.one('respond')).toMatchObject({ id, response: { error: 'NONE' } })
+    const news = single.request({ ...fetchOf(3, 2, 4, 2), maxWaitMs: 20 })
+    single.step({ kind: 'propose', recordCount: 1, proposal: null })
+    expect(single.all('disarm').map(({ timer }) => timer)).toContain(`fetch-wait/${news}`)
   })
 
   it('are answered at once when the replica has not applied what is committed (KIP-1166)', () => {

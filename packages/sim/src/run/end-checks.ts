@@ -39,8 +39,9 @@ export function checkReplicas(
 
 /** As a recovery would read them from the disks. */
 function checkLogs({ nodes, checks }: SimCluster): void {
-  for (const { id, files, machine, running } of nodes) {
-    const isUp = running !== null
+  for (const { id, files, machine, running, isDiskTouched } of nodes) {
+    // What a bit that was flipped has made unreadable stays so until somebody reads it.
+    const isUp = running !== null && !isDiskTouched
     const found = new MetadataFiles(id, files.folder, checks.quorum)
     found.rebuild(machine.disk)
     checks.quorum.checkLog(found, isUp)

@@ -71,16 +71,19 @@ export function requireLiveness(cluster: SimCluster, history: History, client: S
 
 /**
  * A broker that is well, for a topic of one replica. The choice is not left to the controller: what a broker that is dead
- * now sent while links were cut may arrive yet, and has it unfenced for another session.
+ * now sent while links were cut may arrive yet, and has it unfenced for another session. Null: all have given up, because
+ * their disks have failed.
  */
-function healthyBroker({ brokers }: SimCluster): number {
+function healthyBroker({ brokers }: SimCluster): number | null {
   const running = brokers.filter((node) => node.running !== null)
-  return (running.find((node) => !node.isDiskTouched) ?? running[0]!).id
+  return (running.find((node) => !node.isDiskTouched) ?? running[0])?.id ?? null
 }
 
 async function probe(cluster: SimCluster, { admin, producer }: SimClient): Promise<void> {
   const { checks } = cluster
-  const assignments = [[healthyBroker(cluster)]]
+  const broker = healthyBroker(cluster)
+  if (broker === null) return
+  const assignments = [[broker]]
   try {
     await admin.createTopics([{ name: PROBE_TOPIC, assignments }]).catch((error) => {
       // The answer to the first attempt was lost on a connection that had not noticed yet.

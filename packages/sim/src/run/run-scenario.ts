@@ -5,6 +5,7 @@ import { Nemesis } from '../fault/nemesis.ts'
 import { EventKind } from '../kernel/trace.ts'
 import { Violation } from '../kernel/violation.ts'
 import { History } from '../workload/history.ts'
+import { leastInSync } from '../workload/operation.ts'
 import { SimClient } from '../workload/sim-client.ts'
 import { adminNames, producerNames } from '../workload/workload-plan.ts'
 import { simulate } from '../world/simulate.ts'
@@ -144,7 +145,8 @@ class Run {
   #isKept(topic: string, partition: number): boolean {
     const replicas = this.cluster.checks.image.latest?.partition(topic, partition)?.replicas
     if (replicas === undefined) return false
-    return replicas.every((id) => !this.cluster.node(id).mayHaveLost)
+    const losers = replicas.filter((id) => this.cluster.node(id).mayHaveLost)
+    return losers.length < leastInSync(replicas.length)
   }
 }
 
