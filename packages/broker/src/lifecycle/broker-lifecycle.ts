@@ -89,6 +89,8 @@ export class BrokerLifecycle {
   #failures = 0
   /** When another process was first said to be registered in this one's place; null: it is not. */
   #duplicateSinceMs: number | null = null
+  /** When that was said last. */
+  #duplicateSaidMs = 0
   #lastAnswerMs = 0
   /** What `register`, `unfence` or `shutDown` waits for. */
   #step: PromiseWithResolvers<void> | null = null
@@ -264,6 +266,9 @@ export class BrokerLifecycle {
     const reason = `the controller answers ${name}: ${text}`
     if (errorCode === ErrorCode.DUPLICATE_BROKER_REGISTRATION) {
       const nowMs = env.clock.monoMs()
+      // This process did not run in between. If the controller is in it, sessions have begun anew: it heard nobody.
+      if (nowMs - this.#duplicateSaidMs > config.sessionTimeoutMs / 2) this.#duplicateSinceMs = null
+      this.#duplicateSaidMs = nowMs
       this.#duplicateSinceMs ??= nowMs
       // Most likely the process before this one, whose session has not ended yet.
       if (nowMs - this.#duplicateSinceMs < DUPLICATE_SESSIONS * config.sessionTimeoutMs) return reason

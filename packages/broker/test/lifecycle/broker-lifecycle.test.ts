@@ -195,6 +195,20 @@ describe('registration', () => {
     expect([rig.lifecycle.state, rig.closed, rig.time.pendingTimers]).toEqual(['stopped', true, 0])
   })
 
+  it('does not count a pause of this process as time in which the other session must have ended', async () => {
+    const rig = new Rig()
+    rig.answer = () => refused(ErrorCode.DUPLICATE_BROKER_REGISTRATION)
+    const registered = outcomeOf(rig.register())
+    await rig.pass(100)
+    const pauseMs = 3 * SESSION_MS
+    await rig.pass(pauseMs, pauseMs)
+    await rig.pass(SESSION_MS)
+    expect(registered.value).toBe('pending')
+    rig.answer = () => null
+    await rig.pass(1000)
+    expect(registered.value).toBe('done')
+  })
+
   it('succeeds when the session of the process before ends', async () => {
     const rig = new Rig()
     rig.answer = () => refused(ErrorCode.DUPLICATE_BROKER_REGISTRATION)
