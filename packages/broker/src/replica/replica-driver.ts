@@ -151,6 +151,7 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
     this.#image = options.image
     this.#settings = options.settings
     this.#checkpoint = options.checkpoint
+    this.#beginAtStart()
     this.#core = this.#newCore(options.resumesEpochs)
   }
 
@@ -327,6 +328,18 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
 
   get #hasPeers(): boolean {
     return this.#image.replicas.length > 1
+  }
+
+  /** What is above the start that was written down was lost in a power cut: nothing is left of the log. */
+  #beginAtStart(): void {
+    const { log } = this
+    if (log.logStartOffset <= log.logEndOffset) return
+    log.truncateFullyAndStartAt(log.logStartOffset)
+    log.flush((error) => {
+      if (error === null) return
+      this.#surroundings.journal.error({ ...this.#name, error }, 'the log could not begin anew')
+      this.logFailed()
+    })
   }
 
   #newCore(resumesEpochs: boolean): PartitionReplica {
