@@ -32,8 +32,9 @@ export interface EndedSession extends BrokerProcess {
 interface Session {
   readonly brokerEpoch: number
   lastHeardMs: number
-  /** Infinity: it has ended. */
+  /** When it ends, or, after it has ended, when that is told once more. Infinity: it has been told. */
   deadlineMs: number
+  hasEnded: boolean
   appliedOffset: Offset
   shutdownOffset: Offset
   /** The process was called gone, and has not been heard from since. */
@@ -43,7 +44,7 @@ interface Session {
   wrongGuessMs: number
 }
 
-const ENDED = Number.POSITIVE_INFINITY
+const TOLD = Number.POSITIVE_INFINITY
 
 export class BrokerSessions {
   readonly #config: BrokerSessionsConfig
@@ -90,7 +91,7 @@ export class BrokerSessions {
    */
   gone({ brokerId, brokerEpoch }: BrokerProcess, nowMs: number): void {
     const session = this.#sessions.get(brokerId)
-    if (session === undefined || session.brokerEpoch !== brokerEpoch || session.deadlineMs === ENDED) return
+    if (session === undefined || session.brokerEpoch !== brokerEpoch || session.hasEnded) return
     if (nowMs - session.wrongGuessMs >= this.#config.wrongGuessForgottenMs) session.guessDelayMs = 0
     session.guessedGone = true
     session.deadlineMs = Math.min(session.deadlineMs, nowMs + session.guessDelayMs)
@@ -99,7 +100,7 @@ export class BrokerSessions {
   /** It could not be fenced although its session has ended: `expired` names it again after another session. */
   fencingFailed({ brokerId, brokerEpoch }: BrokerProcess, nowMs: number): void {
     const session = this.#sessions.get(brokerId)
-    if (session?.brokerEpoch !== brokerEpoch || session.deadlineMs !== ENDED) return
+    if (session?.brokerEpoch !== brokerEpoch || !session.hasEnded) return
     session.deadlineMs = nowMs + this.#config.sessionTimeoutMs
   }
 
@@ -113,7 +114,8 @@ export class BrokerSessions {
     const ended: EndedSession[] = []
     for (const [brokerId, session] of this.#sessions) {
       if (session.deadlineMs > nowMs) continue
-      session.deadlineMs = ENDED
+      session.deadlineMs = TOLD
+      session.hasEnded = true
       ended.push({ brokerId, brokerEpoch: session.brokerEpoch, lastHeardMs: session.lastHeardMs })
     }
     return ended
@@ -124,9 +126,9 @@ export class BrokerSessions {
    * be set again for them; the other methods may bring it nearer.
    */
   nextDeadlineMs(): number | null {
-    let next = ENDED
+    let next = TOLD
     for (const { deadlineMs } of this.#sessions.values()) next = Math.min(next, deadlineMs)
-    return next === ENDED ? null : next
+    return next === TOLD ? null : next
   }
 
   /** Null when the controller has not heard from it since it became active. */
@@ -139,7 +141,7 @@ export class BrokerSessions {
     const alive = (brokerId: NodeId, brokerEpoch: number): Session | null => {
       const session = this.#sessions.get(brokerId)
       if (session === undefined || session.brokerEpoch !== brokerEpoch) return null
-      return session.deadlineMs !== ENDED && session.deadlineMs > nowMs ? session : null
+      return !session.hasEnded && session.deadlineMs > nowMs ? session : null
     }
     return {
       isAlive: (brokerId, brokerEpoch) => alive(brokerId, brokerEpoch) !== null,
@@ -163,6 +165,7 @@ export class BrokerSessions {
     }
     session.lastHeardMs = nowMs
     session.deadlineMs = nowMs + this.#config.sessionTimeoutMs
+    session.hasEnded = false
     return session
   }
 
@@ -171,6 +174,7 @@ export class BrokerSessions {
       brokerEpoch,
       lastHeardMs: nowMs,
       deadlineMs: nowMs + this.#config.sessionTimeoutMs,
+      hasEnded: false,
       appliedOffset: NO_OFFSET,
       shutdownOffset: NO_OFFSET,
       guessedGone: false,

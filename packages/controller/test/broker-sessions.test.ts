@@ -154,6 +154,7 @@ test('a broker that could not be fenced is named again later, unless it was hear
   sessions.fencingFailed(process(1, 4), SESSION_MS)
   expect(sessions.nextDeadlineMs()).toBeNull()
   sessions.fencingFailed(process(1, 5), SESSION_MS)
+  expect(sessions.at(SESSION_MS).isAlive(node(1), 5)).toBe(false)
   expect(expiredIds(sessions, 2 * SESSION_MS)).toEqual([1])
   sessions.heard(heartbeat(1, 5), null, 5000)
   sessions.fencingFailed(process(1, 5), 6000)

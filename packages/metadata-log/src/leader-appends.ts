@@ -29,6 +29,8 @@ export interface LeaderAppendsOptions {
   isAtRest(): boolean
   /** The records are in the log from this offset on. */
   propose(recordCount: number, baseOffset: Offset): void
+  /** The disk is full; it takes appends again when there is space. */
+  onNoSpace(): void
   onDiskFailed(error: DiskError): void
 }
 
@@ -119,8 +121,8 @@ export class LeaderAppends {
     committed.reject(error)
     this.#rejectWaiting(error)
     this.#latestImage = this.#options.applier.lastPending?.update.image ?? null
-    // A full disk takes appends again when there is space.
-    if (!isOutOfSpace(error)) this.#options.onDiskFailed(error)
+    if (isOutOfSpace(error)) this.#options.onNoSpace()
+    else this.#options.onDiskFailed(error)
   }
 
   #rejectWaiting(error: Error): void {

@@ -412,6 +412,7 @@ export class MetadataQuorum {
       epoch: () => this.leader.epoch,
       isAtRest: () => !this.#isStepping && this.#runner.isIdle,
       propose: (recordCount, proposal) => this.#dispatch({ kind: 'propose', recordCount, proposal }),
+      onNoSpace: () => this.#dispatch({ kind: 'append-refused' }),
       onDiskFailed: (error) => this.#fail('cluster metadata could not be written', error),
     })
   }

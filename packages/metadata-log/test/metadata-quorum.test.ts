@@ -303,6 +303,18 @@ describe('a quorum of three', () => {
     expect(returned.topics).toEqual([0, 1, 2])
   })
 
+  test('a leader without space for a change hands over to one that has', async () => {
+    const cluster = new QuorumCluster([1, 2, 3])
+    await cluster.startAll()
+    const first = await cluster.electedLeader()
+    await cluster.converged(await cluster.settled(first.quorum.append(topicRecords(0))))
+    first.disk.setCapacity(first.disk.usedBytes())
+    await expect(cluster.settled(first.quorum.append(topicRecords(1)))).rejects.toThrow(DiskError)
+    await cluster.until(() => cluster.active !== undefined && cluster.active !== first)
+    await cluster.settled(cluster.active!.quorum.append(topicRecords(2)))
+    expect(cluster.active!.topics).toEqual([0, 2])
+  })
+
   test('what a leader wrote and could not commit is not seen, and is cut when it comes back', async () => {
     const cluster = new QuorumCluster([1, 2, 3])
     await cluster.startAll()

@@ -50,5 +50,7 @@ export type RaftEvent =
   | { readonly kind: 'snapshot-installed'; readonly snapshotId: SnapshotId; readonly voters: VoterSet | null }
   /** A fetched snapshot turned out to be damaged: fetch it again. */
   | { readonly kind: 'snapshot-rejected'; readonly snapshotId: SnapshotId }
+  /** The disk has no space for what this leader would append: another voter's may have. */
+  | { readonly kind: 'append-refused' }
   /** Hand the leadership over, and take part in no election any more. */
   | { readonly kind: 'resign' }

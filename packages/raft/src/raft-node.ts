@@ -167,6 +167,8 @@ export class RaftNode {
       case 'snapshot-rejected':
         replica.installing = null
         return role.onInstallEnd(false)
+      case 'append-refused':
+        return this.#quorum.leader?.onAppendRefused()
       case 'resign':
         return this.#quorum.retire()
     }

@@ -119,6 +119,12 @@ export class Leader extends Role {
     if (left < voters.majority) this.resign()
   }
 
+  /** Whoever can't append decides nothing, and as long as it leads nobody else does. */
+  onAppendRefused(): void {
+    const { voters, isVoter } = this.replica
+    if (voters.size > 1 || !isVoter) this.resign()
+  }
+
   resign(): void {
     this.changes.becomeResigned(this.#preferredCandidates())
   }

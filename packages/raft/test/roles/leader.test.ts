@@ -301,6 +301,15 @@ describe('a leader', () => {
     expect(single.one('respond').response).toMatchObject({ granted: true, epoch: 3 })
   })
 
+  it('that can not append hands over, and may be elected again', () => {
+    const single = leader()
+    single.step({ kind: 'append-refused' })
+    expect(single.role).toBe('resigned')
+    single.step({ kind: 'timer', timer: 'resign' })
+    single.step({ kind: 'timer', timer: 'election' })
+    expect(single.role).toBe('prospective')
+  })
+
   it('that is told to resign stands for no election any more', () => {
     const single = leader()
     single.step({ kind: 'resign' })
