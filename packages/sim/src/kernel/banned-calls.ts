@@ -4,6 +4,7 @@
  */
 import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
+import { SimulatedStop } from './simulated-stop.ts'
 
 /** Owner of the name, the name, what to use instead. */
 type Ban = readonly [owner: object, name: string, label: string]
@@ -15,7 +16,6 @@ function bans(): Ban[] {
     [Date, 'now', 'Date.now'],
     [Math, 'random', 'Math.random'],
     [performance, 'now', 'performance.now'],
-    [process, 'nextTick', 'process.nextTick'],
     [AbortSignal, 'timeout', 'AbortSignal.timeout'],
     ...timers.map((name): Ban => [globalThis, name, name]),
     ...chance.map((name): Ban => [crypto, name, `crypto.${name}`]),
@@ -30,7 +30,7 @@ function bans(): Ban[] {
  */
 export function banCalls(onCall: (label: string) => Error): () => void {
   const restores = bans().map(([owner, name, label]) => stub(owner, name, () => throwing(onCall(label))))
-  restores.push(banDateOfToday(onCall))
+  restores.push(banDateOfToday(onCall), banNextTick(onCall))
   syncBuiltinESMExports()
   return () => {
     for (const restore of restores.toReversed()) restore()
@@ -51,6 +51,20 @@ function stub(owner: object, name: string, value: unknown): () => void {
     if (before === undefined) Reflect.deleteProperty(owner, name)
     else Object.defineProperty(owner, name, before)
   }
+}
+
+/** Node itself rethrows this way what a listener of an AbortSignal threw: all that a stopped process still does throws. */
+function banNextTick(onCall: (label: string) => Error): () => void {
+  return stub(process, 'nextTick', (task: () => void) => {
+    const label = 'process.nextTick'
+    try {
+      task()
+    } catch (error) {
+      if (error instanceof SimulatedStop) return
+      throw onCall(`${label} (${String(error)})`)
+    }
+    throw onCall(label)
+  })
 }
 
 /** A date made from a number is arithmetic; one made from nothing is a clock. */

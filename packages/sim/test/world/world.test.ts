@@ -203,6 +203,19 @@ describe('a killed process', () => {
     })
   })
 
+  it('may hear of the end of a signal, whose listener dies as everything else does', async () => {
+    await simulate({ seed: 1 }, (world) => {
+      const node = world.addNode('n1')
+      let env!: Env
+      node.start((own) => void (env = own))
+      world.runFor(0)
+      const abort = new AbortController()
+      abort.signal.addEventListener('abort', () => env.clock.monoMs())
+      node.kill()
+      abort.abort()
+    })
+  })
+
   it('gets SimulatedStop from every part of its world, also after catching it', async () => {
     await simulate({ seed: 1 }, (world) => {
       const node = world.addNode('n1')
