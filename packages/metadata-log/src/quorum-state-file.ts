@@ -1,11 +1,12 @@
 /**
- * The durable vote: epoch, leader and vote of this replica, in Kafka's file `quorum-state` beside the log.
+ * The durable vote: epoch, leader and vote of this replica, in Kafka's file `quorum-state` beside the log, with a checksum
+ * in a field of its own, which Kafka passes over.
  *
  * Owns: the file, replaced as a whole. Must not know: what a vote is for.
  * Invariants: one replacement at a time, in the order of the calls; each `done` runs when its own state, or a later
  * one, is on disk.
  */
-import { type Disk, NO_NODE, nodeId, parseUuid, ZERO_UUID } from '@millrace/base'
+import { crc32c, type Disk, NO_NODE, nodeId, parseUuid, ZERO_UUID } from '@millrace/base'
 import type { QuorumState } from '@millrace/raft'
 import { DamagedFileError, type DiskDone, readFile, replaceFile } from '@millrace/storage'
 
@@ -57,14 +58,18 @@ export class QuorumStateFile {
 }
 
 function formatQuorumState({ epoch, leaderId, voted }: QuorumState): Buffer {
-  const text = JSON.stringify({
+  const fields = {
     leaderId,
     leaderEpoch: epoch,
     votedId: voted?.id ?? NO_NODE,
     votedDirectoryId: voted?.directoryId ?? ZERO_UUID,
     data_version: DATA_VERSION,
-  })
-  return Buffer.from(text)
+  }
+  return Buffer.from(JSON.stringify({ ...fields, crc32c: checksumOf(fields) }))
+}
+
+function checksumOf(fields: object): number {
+  return crc32c(Buffer.from(JSON.stringify(fields)))
 }
 
 /** @returns null for anything that is not such a state */
@@ -77,7 +82,9 @@ function parseQuorumState(bytes: Buffer): QuorumState | null {
     return null
   }
   if (typeof parsed !== 'object' || parsed === null) return null
-  const fields = parsed as Readonly<Record<string, unknown>>
+  const { crc32c: checksum, ...fields } = parsed as Readonly<Record<string, unknown>>
+  // Kafka writes none.
+  if (checksum !== undefined && checksum !== checksumOf(fields)) return null
   const epoch = numberOf(fields['leaderEpoch'])
   const leaderId = numberOf(fields['leaderId'])
   const votedId = numberOf(fields['votedId'])

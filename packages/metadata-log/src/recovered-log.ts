@@ -7,7 +7,7 @@ import { BufferPool, type Clock, type Disk, DiskError, type Log as Logger, type 
 import type { MetadataImage } from '@millrace/metadata'
 import type { LogSummary, QuorumState } from '@millrace/raft'
 import { RecordBatchView } from '@millrace/record'
-import { DEFAULT_LOG_CONFIG, type DiskDone, Log, type LogConfig } from '@millrace/storage'
+import { DamagedFileError, DEFAULT_LOG_CONFIG, type DiskDone, Log, type LogConfig } from '@millrace/storage'
 import { readLogSummary } from './log-summary-reader.ts'
 import { MetadataLogError } from './metadata-log-error.ts'
 import { unreadable } from './metadata-log-reader.ts'
@@ -60,7 +60,7 @@ export async function recoverMetadataLog(options: RecoveryOptions): Promise<Reco
   disk.mkdir(directory)
   const recoveryPoint = new RecoveryPoint(disk, directory)
   const stateFile = new QuorumStateFile(disk, directory)
-  const quorumState = stateFile.read()
+  const quorumState = readQuorumState(stateFile, options)
   removeUnfinishedSnapshots(disk, directory)
   const { logStartOffset } = recoveryPoint
   const log = Log.open({
@@ -85,6 +85,17 @@ export async function recoverMetadataLog(options: RecoveryOptions): Promise<Reco
   } catch (error) {
     await closeAfter(error, log)
     throw error
+  }
+}
+
+/** @returns null where there is none, or where it is damaged and nothing depends on it: an observer has no vote to forget */
+function readQuorumState(file: QuorumStateFile, { canVote, logger }: RecoveryOptions): QuorumState | null {
+  try {
+    return file.read()
+  } catch (error) {
+    if (canVote || !(error instanceof DamagedFileError)) throw error
+    logger.error({ error }, 'who leads the metadata quorum is asked anew')
+    return null
   }
 }
 

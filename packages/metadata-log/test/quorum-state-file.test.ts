@@ -1,6 +1,7 @@
 import { nodeId, NO_NODE, seededRng } from '@millrace/base'
 import type { QuorumState } from '@millrace/raft'
 import { SimDisk } from '@millrace/sim'
+import { DamagedFileError } from '@millrace/storage'
 import { expect, test } from 'vitest'
 import { QuorumStateFile } from '../src/quorum-state-file.ts'
 import { uuid } from './rig.ts'
@@ -14,6 +15,15 @@ function diskWithFolder(): SimDisk {
   disk.syncDir('/', () => {})
   disk.settle()
   return disk
+}
+
+function readOrDamaged(disk: SimDisk): QuorumState | 'damaged' | null {
+  try {
+    return new QuorumStateFile(disk, '/data').read()
+  } catch (error) {
+    if (error instanceof DamagedFileError) return 'damaged'
+    throw error
+  }
 }
 
 function write(disk: SimDisk, file: QuorumStateFile, state: QuorumState): void {
@@ -32,9 +42,24 @@ test("a vote is kept in Kafka's layout, and read back", () => {
     votedId: 3,
     votedDirectoryId: uuid(3),
     data_version: 1,
+    crc32c: expect.any(Number),
   })
   disk.crash({ mode: 'none' })
   expect(new QuorumStateFile(disk, '/data').read()).toEqual(voted)
+})
+
+test('no flipped bit is read as another state', () => {
+  const disk = diskWithFolder()
+  write(disk, new QuorumStateFile(disk, '/data'), { ...voted, leaderId: nodeId(104) })
+  const sound = disk.contentOf(PATH)
+  for (let bit = 0; bit < sound.length * 8; bit++) {
+    disk.replaceAtRest(PATH, () => {
+      const flipped = Buffer.from(sound)
+      flipped[bit >> 3]! ^= 1 << (bit & 7)
+      return flipped
+    })
+    expect(readOrDamaged(disk)).toBeOneOf(['damaged', { ...voted, leaderId: nodeId(104) }])
+  }
 })
 
 test("Kafka's file of a leader that nobody was voted for is read", () => {

@@ -82,6 +82,17 @@ describe.each([
     }
   })
 
+  test('comes back when its quorum-state is damaged anywhere', async () => {
+    const { cluster, leader } = await quorumWithTopics()
+    let id = 200
+    for (const share of SHARES) {
+      id += 1
+      const disk = await restedObserver(cluster, id, restMs)
+      flip(disk, 'quorum-state', share)
+      await showsAll(cluster, leader, id, `quorum-state at ${share}`)
+    }
+  })
+
   test('that is stopped at any step of getting over damage gets over it the next time', async () => {
     const { cluster, leader } = await quorumWithTopics()
     for (const snapshots of [false, true]) {
