@@ -14,7 +14,11 @@ export default defineConfig({
     pool: 'forks',
     execArgv: ['--conditions=source'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'] } },
+      {
+        // The limit is for what hangs, not for a machine that has other work.
+        extends: true,
+        test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'], testTimeout: 30_000 },
+      },
       { extends: true, test: { name: 'tidy', include: ['test/tidy/**/*.test.ts'], testTimeout: 60_000 } },
       {
         extends: true,

@@ -19,6 +19,7 @@ export function cutSegment(
   offset: Offset,
   { disk, log, indexIntervalBytes }: CutOptions,
 ): void {
+  if (segment.endOffset <= offset) return
   const { problem } = replaySegment(segment, {
     disk,
     pool: new BufferPool({ maxPooledBytes: SCAN_POOL_BYTES }),

@@ -295,15 +295,18 @@ export class Log {
     // An epoch without records that begins at the end is another log's by now.
     if (targetOffset >= this.logEndOffset && this.#corruption === null)
       return this.#epochs.truncateFromEnd(targetOffset)
-    const offset = Math.min(targetOffset, this.#corruption?.offset ?? Infinity) as Offset
-    if (offset < this.#logStartOffset) return this.truncateFullyAndStartAt(offset)
+    if (targetOffset < this.#logStartOffset) return this.truncateFullyAndStartAt(targetOffset)
+    const soundEnd = Math.max(this.#corruption?.offset ?? Infinity, this.#logStartOffset)
+    const offset = Math.min(targetOffset, soundEnd) as Offset
     if (this.#cutsBatchOfStart(offset)) return this.truncateFullyAndStartAt(this.#logStartOffset)
     const removed = this.#segments.removeFrom(offset)
     const { active } = this.#segments
     active.unseal()
-    if (active.endOffset > offset) {
-      const { indexIntervalBytes } = this.#config
-      cutSegment(active, offset, { disk: this.#disk, log: this.#options.log, indexIntervalBytes })
+    cutSegment(active, offset, { disk: this.#disk, log: this.#options.log, ...this.#config })
+    // Damaged below the log start.
+    if (active.endOffset < this.#logStartOffset) {
+      this.#orFail(() => this.#unlinkSegments(removed))
+      return this.truncateFullyAndStartAt(this.#logStartOffset)
     }
     this.#reader.forgetPositions()
     const { endOffset } = active

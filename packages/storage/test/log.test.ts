@@ -397,6 +397,25 @@ describe('opening', () => {
   })
 })
 
+test('a log that is damaged below its start begins anew at its start', () => {
+  const disk = simDisk()
+  const log = openLog(disk)
+  for (let index = 0; index < 40; index++) write(log, batch({ valueBytes: 300 }))
+  flush(log, disk)
+  const { recoveryPoint } = log
+  disk.crash({ mode: 'none' })
+  disk.replaceAtRest(`${DIRECTORY}/${segmentFiles(disk)[0]!}`, (bytes) => Buffer.alloc(bytes.length))
+
+  const damaged = openLog(disk, { recoveryPoint, logStartOffset: offset(2) })
+  expect(() => readAll(damaged, 2)).toThrow('corrupt')
+  expect(damaged.corruption).not.toBeNull()
+  damaged.truncateTo(offset(2))
+  expect([damaged.corruption, damaged.logStartOffset, damaged.logEndOffset]).toEqual([null, 2, 2])
+  expect(flush(damaged, disk)).toBeNull()
+  expect(write(damaged)).toBe(2)
+  expect(readAll(damaged, 2).map(({ baseOffset }) => baseOffset)).toEqual([2])
+})
+
 describe('the end', () => {
   test('removal renames the folder, and a waiting flush is answered', async () => {
     const disk = simDisk()
