@@ -79,6 +79,7 @@ export class Shard implements ShardControl {
     this.#stagedWrites = new StagedWrites(env.timers)
     this.#replicaClock = new ReplicaClock(env.timers)
     this.#fetcher = new ReplicaFetcher({ env, nodeId: config.nodeId, pool })
+    this.#cluster.isLost = (id) => this.#fetcher.isLost(id)
     this.#proposals = new AlterPartitionQueue({
       nodeId: config.nodeId,
       timers: env.timers,
