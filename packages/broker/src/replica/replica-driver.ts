@@ -54,6 +54,8 @@ export interface ReplicaSurroundings {
   readonly ticks: ReplicaTicks
   /** `replica.lag.time.max.ms` */
   readonly replicaLagTimeMaxMs: number
+  /** A replica leads as far as it knows, and most likely does not any more: told again and again. */
+  onDoubted(): void
   /** Makes what the checkpoints say of this replica durable. */
   saveCheckpoint(replica: ReplicaDriver): Promise<void>
 }
@@ -393,6 +395,7 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
     while (this.#queue.length > 0) this.#stepOnce(this.#queue.shift()!)
     this.#isStepping = false
     this.#surroundings.ticks.consider(this)
+    if (this.#core.isDoubted) this.#surroundings.onDoubted()
   }
 
   #stepOnce(event: ReplicationEvent): void {

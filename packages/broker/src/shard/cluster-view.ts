@@ -6,6 +6,7 @@
 import { type Endpoint, NO_NODE, type NodeId } from '@millrace/base'
 import { type BrokerImage, MetadataImage, type PartitionImage } from '@millrace/metadata'
 import type { ShardConfig } from '../config.ts'
+import type { BrokerStanding } from './shard-control.ts'
 
 export interface BrokerAddress {
   readonly nodeId: NodeId
@@ -23,6 +24,7 @@ export class ClusterView {
   brokerPort: number
   /** Each shard's own port, by shard; empty when there is only one. */
   shardPorts: readonly number[] = []
+  standing: BrokerStanding = 'in-session'
   /** Whether a broker's process is most likely gone, though the metadata does not say so yet. */
   isLost: (id: NodeId) => boolean = () => false
 
@@ -75,11 +77,12 @@ export class ClusterView {
   }
 
   /**
-   * Whom clients are told to ask; `NO_NODE` for a leader that is most likely gone. They ask again soon then, whereas many
-   * that are sent to a leader that refuses them wait a second before they do (librdkafka).
+   * Whom clients are told to ask; `NO_NODE` for a leader that is most likely gone, which may be this one. They ask again soon
+   * then, whereas many that are sent to a leader that refuses them wait a second before they do (librdkafka).
    */
-  shownLeader({ leader }: PartitionImage): NodeId {
-    return this.isLost(leader) ? NO_NODE : leader
+  shownLeader({ leader, replicas }: PartitionImage): NodeId {
+    const isReplaced = this.standing === 'replaced' && this.isSelf(leader) && replicas.length > 1
+    return isReplaced || this.isLost(leader) ? NO_NODE : leader
   }
 
   /**

@@ -35,6 +35,7 @@ import { ClusterView } from './cluster-view.ts'
 import { LogOpener } from './log-opener.ts'
 import { PartitionHost } from './partition-host.ts'
 import type {
+  BrokerStanding,
   PartitionCheckpoint,
   ShardControl,
   ShardListen,
@@ -169,6 +170,10 @@ export class Shard implements ShardControl {
     this.#cluster.shardPorts = ports.shardPorts
   }
 
+  async setStanding(standing: BrokerStanding): Promise<void> {
+    this.#cluster.standing = standing
+  }
+
   async publish({ records, position, controllerId, placements }: ShardUpdate): Promise<void> {
     const delta = new MetadataDelta(this.#cluster.image).replayAll(records)
     const image = delta.apply(position).with({ controllerId })
@@ -236,6 +241,12 @@ export class Shard implements ShardControl {
           const broker = this.#cluster.image.brokers.get(id)
           return broker !== undefined && isAvailable(broker) ? broker.epoch : null
         },
+        isOwnSessionOver: () => this.#cluster.standing !== 'in-session',
+      },
+      onDoubted: () => {
+        if (this.#cluster.standing !== 'session-over') return
+        this.#cluster.standing = 'replaced'
+        void supervisor.lostFollowers()
       },
       saveCheckpoint: (replica) => supervisor.saveCheckpoint(checkpointOf(replica)),
     }

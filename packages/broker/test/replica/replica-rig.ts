@@ -51,6 +51,8 @@ export class ReplicaRig implements ReplicaFetchWaiter {
   readonly failed: [AckWait, string][] = []
   highWatermark = 0
   checkpoints = 0
+  doubts = 0
+  isOwnSessionOver = false
 
   constructor(id: number, image = partitionState(), configs: Readonly<Record<string, string>> = {}) {
     this.id = nodeId(id)
@@ -143,7 +145,11 @@ export class ReplicaRig implements ReplicaFetchWaiter {
     return {
       nodeId: this.id,
       brokerEpoch: () => 10 + this.id,
-      brokers: { brokerEpoch: (id) => 10 + id, eligibleEpoch: (id) => 10 + id },
+      brokers: {
+        brokerEpoch: (id) => 10 + id,
+        eligibleEpoch: (id) => 10 + id,
+        isOwnSessionOver: () => this.isOwnSessionOver,
+      },
       clock: this.time,
       deadlines: new Deadlines(this.time, this.time),
       journal: silentLog,
@@ -159,6 +165,7 @@ export class ReplicaRig implements ReplicaFetchWaiter {
         refuseLeadership: (_replica, _epoch, reason) => void this.refusals.push(reason),
       },
       ticks: new ReplicaClock(this.time),
+      onDoubted: () => void (this.doubts += 1),
       replicaLagTimeMaxMs: 10_000,
       saveCheckpoint: async () => void (this.checkpoints += 1),
     }

@@ -47,4 +47,18 @@ describe('clients', () => {
     cluster.isLost = () => false
     expect(leader()).toMatchObject({ errorCode: ErrorCode.NONE, leaderId: NODE })
   })
+
+  it('are not sent to this broker by itself once it has lost controllers and followers, for what others can lead', () => {
+    const { cluster, metadata } = rig()
+    const partition = metadata.image.topics.byName('t')!.partitions[0]!
+    const alone = { ...partition, leader: SELF, replicas: [SELF] }
+    const replicated = { ...alone, replicas: [SELF, NODE] }
+    const shown = () => [alone, replicated].map((led) => cluster.shownLeader(led))
+    cluster.standing = 'session-over'
+    expect(shown()).toEqual([SELF, SELF])
+    cluster.standing = 'replaced'
+    expect(shown()).toEqual([SELF, NO_NODE])
+    cluster.standing = 'in-session'
+    expect(shown()).toEqual([SELF, SELF])
+  })
 })

@@ -13,13 +13,14 @@ export function replicaSurroundings(time: Clock & Timers, deadlines: Deadlines):
   return {
     nodeId: NODE,
     brokerEpoch: () => 1,
-    brokers: { brokerEpoch: () => 1, eligibleEpoch: () => 1 },
+    brokers: { brokerEpoch: () => 1, eligibleEpoch: () => 1, isOwnSessionOver: () => false },
     clock: time,
     deadlines,
     journal: silentLog,
     fetches: { fetch: unexpected, cancel: unexpected, onImage: unexpected, close: unexpected },
     proposals: { alterPartition: unexpected, refuseLeadership: unexpected },
     ticks: new ReplicaClock(time),
+    onDoubted: () => {},
     replicaLagTimeMaxMs: 10_000,
     saveCheckpoint: unexpected,
   }

@@ -2,7 +2,7 @@
  * A cluster as producer, consumer and admin client see it: requests by broker, leadership by partition, retries.
  * Owns the connection pool and the metadata; knows no records and no API's meaning beyond Metadata's.
  */
-import type { ClientEnv, Endpoint } from '@millrace/base'
+import { type ClientEnv, type Endpoint, NO_NODE } from '@millrace/base'
 import { nodeClientEnv } from '@millrace/base/node'
 import { ErrorCode } from '@millrace/protocol'
 import type { ApiName, RequestInputOf, ResponseOf } from '@millrace/protocol'
@@ -49,6 +49,8 @@ export class Cluster {
   readonly #refresher: MetadataRefresher
   /** Direct ports of broker threads that could not be reached. */
   readonly #avoidUntilMs = new Map<string, number>()
+  /** Who knew no leader of a partition when it was asked last: the others may have heard by now. */
+  #knowsTooLittle: string | null = null
   #closed = false
 
   /** Nothing is connected before the first request. */
@@ -240,7 +242,9 @@ export class Cluster {
     // Asked of the next broker as well where one that stands still, or is cut off, takes the request and says nothing.
     return await this.#first(async (endpoint) => {
       const link = await this.#pool.acquire(SHARED_LANE, endpoint)
-      return await link.request('Metadata', request, { timeoutMs })
+      const response = await link.request('Metadata', request, { timeoutMs })
+      this.#knowsTooLittle = lacksLeaders(response) ? formatEndpoint(endpoint) : null
+      return response
     })
   }
 
@@ -272,13 +276,14 @@ export class Cluster {
     }
   }
 
-  /** Open connections first, and last those brokers that keep others of this client waiting. */
+  /** Open connections first, then others, then who knew too little, and last those that keep requests of this client waiting. */
   #candidates(): Endpoint[] {
     const { brokers } = this.metadata
     const all = rotated(brokers.length > 0 ? [...brokers, ...this.#bootstrap] : this.#bootstrap, this.env)
     const distinct = [...new Map(all.map((endpoint) => [formatEndpoint(endpoint), endpoint])).values()]
     const rank = (endpoint: Endpoint): number => {
-      if (this.#pool.isSilent(endpoint)) return 2
+      if (this.#pool.isSilent(endpoint)) return 3
+      if (formatEndpoint(endpoint) === this.#knowsTooLittle) return 2
       return this.#pool.peek(SHARED_LANE, endpoint) === null ? 1 : 0
     }
     return distinct.toSorted((one, other) => rank(one) - rank(other))
@@ -311,6 +316,10 @@ export class Cluster {
 /** A broken connection is a reason too: its broker may have died and its partitions moved. */
 export function needsRefresh(error: unknown): boolean {
   return error instanceof ConnectionError || (error instanceof BrokerError && error.refreshMetadata)
+}
+
+function lacksLeaders({ topics }: ResponseOf<'Metadata'>): boolean {
+  return topics.some(({ partitions }) => partitions.some(({ leaderId }) => leaderId === NO_NODE))
 }
 
 function rotated<T>(items: readonly T[], env: Pick<ClientEnv, 'rng'>): T[] {

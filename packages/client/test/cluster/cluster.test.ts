@@ -127,6 +127,31 @@ describe('cluster', () => {
     cluster.close()
   })
 
+  it('asks another broker when the last one knew no leader', async () => {
+    const fake = await FakeCluster.start(2)
+    fake.createTopic('flights')
+    const cluster = open(fake)
+    await fake.until(cluster.topic('flights', cluster.scope()))
+    const leaderless = {
+      errorCode: ErrorCode.LEADER_NOT_AVAILABLE,
+      partitionIndex: 0,
+      leaderId: -1 as never,
+      replicaNodes: [],
+      isrNodes: [],
+    }
+    fake.intercept('Metadata', (_request, broker) =>
+      broker === 1
+        ? { brokers: fake.brokers, topics: [{ errorCode: 0, name: 'flights', partitions: [leaderless] }] }
+        : undefined,
+    )
+    await fake.until(cluster.refresh())
+    expect(cluster.route('flights', 0)).toBeUndefined()
+    await fake.until(cluster.refresh())
+    expect(cluster.route('flights', 0)).toBeDefined()
+    expect(fake.seen.at(-1)!.brokerId).toBe(2)
+    cluster.close()
+  })
+
   it('asks no broker that keeps other requests of this client waiting, while there is another one', async () => {
     const fake = await FakeCluster.start(2)
     const cluster = open(fake)

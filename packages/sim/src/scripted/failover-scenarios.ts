@@ -71,6 +71,40 @@ const cutFromCluster: ScriptedScenario = {
   },
 }
 
+const cutFromControllers: ScriptedScenario = {
+  id: 'leader-cut-from-controllers',
+  title: 'writes stand still for less than 750 ms when the leader is replaced and does not hear of it',
+  shape: SHAPE,
+  script(cluster) {
+    const { network } = cluster.world
+    faultsOfLeaders(cluster, 750, {
+      begin({ plan }) {
+        for (const controller of cluster.controllers) {
+          network.cut(plan.name, controller.plan.name)
+          network.cut(controller.plan.name, plan.name)
+        }
+      },
+      end: (leader) => reconnect(cluster, leader),
+    })
+  },
+}
+
+const noControllers: ScriptedScenario = {
+  id: 'no-controllers',
+  title: 'leaders that have their followers lead on while there is no controller at all',
+  shape: SHAPE,
+  script(cluster) {
+    const writer = startWriting(cluster)
+    for (const controller of cluster.controllers) controller.kill()
+    cluster.world.runFor(2 * FAULT_MS)
+    writer.waitForNext()
+    requireStall(writer, 50, 'there was no controller')
+    for (const controller of cluster.controllers) controller.start()
+    requireAllInSync(cluster)
+    requireNoErrors(writer)
+  },
+}
+
 interface Fault {
   begin(leader: ClusterNode): void
   end(leader: ClusterNode): void
@@ -112,4 +146,11 @@ function requireNoErrors({ errors }: SteadyWriter): void {
   assert(errors.length === 0, `the application was told: ${errors[0]}`)
 }
 
-export const failoverScenarios: readonly ScriptedScenario[] = [rolling, killed, paused, cutFromCluster]
+export const failoverScenarios: readonly ScriptedScenario[] = [
+  rolling,
+  killed,
+  paused,
+  cutFromCluster,
+  cutFromControllers,
+  noControllers,
+]
