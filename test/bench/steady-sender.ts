@@ -127,6 +127,7 @@ const SETTINGS = {
   'reconnect.backoff.ms': '10',
   'reconnect.backoff.max.ms': '100',
   'topic.metadata.refresh.fast.interval.ms': '50',
+  'socket.timeout.ms': '3000',
 }
 
 export class LibrdkafkaSender implements SteadySender {
