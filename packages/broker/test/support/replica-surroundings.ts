@@ -3,7 +3,7 @@ import type { Clock, Timers } from '@millrace/base'
 import { silentLog } from '@millrace/base/node'
 import type { Deadlines } from '../../src/deadlines.ts'
 import { ReplicaClock } from '../../src/replica/replica-clock.ts'
-import type { ReplicaSurroundings } from '../../src/replica/replica-driver.ts'
+import type { ReplicaSurroundings } from '../../src/replica/replica-surroundings.ts'
 import { NODE } from './local-metadata.ts'
 
 export function replicaSurroundings(time: Clock & Timers, deadlines: Deadlines): ReplicaSurroundings {
