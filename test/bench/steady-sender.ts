@@ -1,12 +1,13 @@
 /**
  * An application that writes a record every few milliseconds, whatever becomes of those before: with our own producer, or
- * with librdkafka (kcat), which tells of each delivery in the order of the sends. Values are rising numbers.
+ * with librdkafka (`steady.c`). Values are rising numbers.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { ClientOptions } from '@millrace/client'
 import { Producer } from '@millrace/producer-client'
+import { compiled } from '../rig/system.ts'
 
 export interface SteadySender {
   readonly acknowledged: ReadonlySet<string>
@@ -116,9 +117,9 @@ export class NativeSender implements SteadySender {
   }
 }
 
-const DELIVERED = /Message delivered to partition/
-const FAILED = /Delivery failed for message(?: \d+)?: (.*)/
-const KCAT_SETTINGS = {
+const DELIVERY = /^(stored|failed) (\d+)(?: (.*))?$/
+/** What an application changes of librdkafka's settings; the rest is as it comes. */
+const SETTINGS = {
   acks: 'all',
   'enable.idempotence': 'true',
   'linger.ms': '0',
@@ -126,28 +127,24 @@ const KCAT_SETTINGS = {
   'reconnect.backoff.ms': '10',
   'reconnect.backoff.max.ms': '100',
   'topic.metadata.refresh.fast.interval.ms': '50',
+  'socket.timeout.ms': '3000',
 }
 
 export class LibrdkafkaSender implements SteadySender {
-  readonly #kcat: ChildProcess
+  readonly #child: ChildProcess
   readonly #closed: Promise<unknown>
   readonly #deliveries = new Deliveries()
-  readonly #sent: number[] = []
   readonly #timer: NodeJS.Timeout
 
-  constructor(bootstrap: string, topic: string) {
-    const args = ['-P', '-b', bootstrap, '-t', topic, '-p', '0', '-vvv']
-    for (const [name, value] of Object.entries(KCAT_SETTINGS)) args.push('-X', `${name}=${value}`)
-    this.#kcat = spawn('kcat', args, { stdio: ['pipe', 'ignore', 'pipe'] })
-    this.#closed = once(this.#kcat, 'close')
-    let lastLine = ''
-    createInterface({ input: this.#kcat.stderr! }).on('line', (line) => {
-      lastLine = line
-      this.#onLine(line)
-    })
-    this.#kcat.on('close', () => this.#deliveries.onEnded(`kcat ended: ${lastLine}`))
-    // A kcat that has ended says so by its exit.
-    this.#kcat.stdin!.on('error', () => undefined)
+  /** @param settings of librdkafka; with `debug`, what it says goes to stderr */
+  constructor(bootstrap: string, topic: string, settings: Readonly<Record<string, string>> = SETTINGS) {
+    const args = [bootstrap, topic, ...Object.entries(settings).flat()]
+    this.#child = spawn(compiled('steady'), args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    this.#closed = once(this.#child, 'close')
+    createInterface({ input: this.#child.stdout! }).on('line', (line) => this.#onLine(line))
+    this.#child.on('close', (code) => this.#deliveries.onEnded(`librdkafka's program ended with ${code}`))
+    // A program that has ended says so by its exit.
+    this.#child.stdin!.on('error', () => undefined)
     this.#timer = setInterval(() => this.#send(), PAUSE_MS)
   }
 
@@ -169,25 +166,17 @@ export class LibrdkafkaSender implements SteadySender {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer)
-    this.#kcat.stdin!.end()
+    this.#child.stdin!.end()
     await this.#closed
   }
 
   #send(): void {
-    const value = this.#deliveries.next++
-    this.#sent.push(value)
-    this.#kcat.stdin!.write(`${value}\n`)
+    this.#child.stdin!.write(`${this.#deliveries.next++}\n`)
   }
 
   #onLine(line: string): void {
-    if (DELIVERED.test(line)) {
-      const value = this.#sent.shift()
-      if (value !== undefined) this.#deliveries.onAcknowledged(value)
-      return
-    }
-    const failed = FAILED.exec(line)
-    if (failed === null) return
-    this.#sent.shift()
-    this.#deliveries.onFailed(failed[1]!)
+    const [, outcome, value, reason] = DELIVERY.exec(line) ?? []
+    if (outcome === 'stored') this.#deliveries.onAcknowledged(Number(value))
+    else if (outcome === 'failed') this.#deliveries.onFailed(reason ?? 'no reason given')
   }
 }

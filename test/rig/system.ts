@@ -165,7 +165,7 @@ export function systemsNamed(names: string): System[] {
 }
 
 /** Builds a C program of this folder once per change of its source; says what to install where that fails. */
-export function compiled(name: 'load' | 'paced' | 'replay'): string {
+export function compiled(name: 'load' | 'paced' | 'replay' | 'steady'): string {
   const folder = join(root, '.cache/bench')
   mkdirSync(folder, { recursive: true })
   const binary = join(folder, name)

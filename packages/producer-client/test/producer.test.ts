@@ -273,6 +273,19 @@ describe('failures', () => {
     ).toEqual([1, 1, 2])
   })
 
+  it('of a leader that has moved cost no pause once the new one is known', async () => {
+    const options = { retryBackoffMs: 5000, retryBackoffMaxMs: 5000, metadataMaxAgeMs: 1_000_000 }
+    const { cluster, producer } = await producerRig(options, { brokers: 2 })
+    await cluster.until(producer.send('flights', { value: 'a' }))
+    // Metadata is not asked for more often than that.
+    await cluster.advance(5000)
+    cluster.moveLeader('flights', 0, 2)
+    const startMs = cluster.world.clock.monoMs()
+    await cluster.until(producer.send('flights', { value: 'b' }))
+    expect(cluster.world.clock.monoMs() - startMs).toBeLessThan(100)
+    expect(storedValues(cluster)).toEqual(['a', 'b'])
+  })
+
   it('of a broker that died make the producer find the new leader', async () => {
     const { cluster, producer } = await producerRig({}, { brokers: 2 })
     await cluster.until(producer.send('flights', { value: 'a' }))

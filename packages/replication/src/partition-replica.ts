@@ -82,6 +82,11 @@ export class PartitionReplica {
     return this.#leader?.isHighWatermarkCurrent ?? false
   }
 
+  /** It leads as far as it knows, and most likely does not any more: see `Leader`. */
+  get isDoubted(): boolean {
+    return this.#leader?.isDoubted ?? false
+  }
+
   get logStartOffset(): Offset {
     return this.#replica.log.logStartOffset
   }

@@ -35,6 +35,8 @@ export interface BrokerLiveness {
   eligibleEpoch(id: NodeId): number | null
   /** The current process, in whatever state; null: not registered. */
   brokerEpoch(id: NodeId): number | null
+  /** This broker has heard from no controller for so long that its session has ended: it may have been replaced. */
+  isOwnSessionOver(): boolean
 }
 
 export interface ReplicaOptions {

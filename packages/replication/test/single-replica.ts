@@ -57,6 +57,7 @@ export class SingleReplica {
   }
   readonly brokerEpochs = new Map([1, 2, 3].map((id) => [nodeId(id), BROKER_EPOCH]))
   readonly ineligible = new Set<number>()
+  isOwnSessionOver = false
   effects: readonly ReplicationEffect[] = []
   #fetchIds = 0
 
@@ -76,6 +77,7 @@ export class SingleReplica {
       brokers: {
         brokerEpoch: (id) => this.brokerEpochs.get(id) ?? null,
         eligibleEpoch: (id) => (this.ineligible.has(id) ? null : (this.brokerEpochs.get(id) ?? null)),
+        isOwnSessionOver: () => this.isOwnSessionOver,
       },
       ...options,
     })

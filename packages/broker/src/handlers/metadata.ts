@@ -5,6 +5,7 @@
  * - A missing topic is created when both broker and request allow it (v4+ says so; before, it is implied). The answer
  *   waits for its leader, a moment; LEADER_NOT_AVAILABLE, which every client retries, if that takes too long.
  * - The controller named is a broker, this one unless it is fenced: it passes on what only the controller can do.
+ * - A leader whose process is most likely gone is not named, although the controller has not said so yet.
  * - A fenced broker answers, too, with what it last knew.
  */
 import { NO_NODE, ZERO_UUID } from '@millrace/base'
@@ -126,7 +127,8 @@ class TopicAnswers {
 
   #partition(topic: TopicImage, partition: PartitionImage, partitionIndex: number): PartitionResponse {
     const { cluster, topics } = this.#surroundings
-    const { leader, leaderEpoch, replicas, isr } = partition
+    const { leaderEpoch, replicas, isr } = partition
+    const leader = cluster.shownLeader(partition)
     return {
       errorCode: leader === NO_NODE ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.NONE,
       partitionIndex,

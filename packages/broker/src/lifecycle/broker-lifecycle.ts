@@ -15,6 +15,7 @@ import type { BrokerConfig } from '../config.ts'
 import type { ControllerRoute } from '../controller/controller-route.ts'
 import type { QuorumView } from '../quorum-view.ts'
 import { BrokerStoppedError, registrationError } from './broker-registration-error.ts'
+import { SessionClock } from './session-clock.ts'
 import { WaitJournal } from './wait-journal.ts'
 
 /**
@@ -54,6 +55,11 @@ export interface BrokerLifecycleOptions {
   readonly identity: BrokerIdentity
   readonly quorum: QuorumView
   readonly controller: Pick<ControllerRoute, 'request' | 'close'>
+  /**
+   * No controller has answered for as long as a session lasts, counted from the last answer, when the controller had heard from
+   * this broker already: it must have ended there, unless another controller has begun it anew; or one has answered again.
+   */
+  readonly onSession: (isOver: boolean) => void
 }
 
 export type RegisteredListener = RequestOf<'BrokerRegistration'>['listeners'][number]
@@ -73,6 +79,7 @@ export class BrokerLifecycle {
   readonly incarnationId: Uuid
   readonly #options: BrokerLifecycleOptions
   readonly #waiting: WaitJournal
+  readonly #session: SessionClock
   readonly #unsubscribe: () => void
   #state: LifecycleState = 'starting'
   #listeners: readonly RegisteredListener[] = []
@@ -99,6 +106,7 @@ export class BrokerLifecycle {
     this.#options = options
     this.incarnationId = randomUuid(options.env.entropy)
     this.#waiting = new WaitJournal(options.env)
+    this.#session = new SessionClock(options.env, options.config.sessionTimeoutMs, options.onSession)
     this.#unsubscribe = options.quorum.onLeaderChange(() => this.#hurry())
   }
 
@@ -225,6 +233,7 @@ export class BrokerLifecycle {
     this.#reportWait()
     const { clock } = this.#options.env
     this.#lastAnswerMs = clock.monoMs()
+    if (this.#isRegistered) this.#session.renew()
     return Math.max(0, this.#heartbeatPauseMs() - (clock.monoMs() - startedAtMs))
   }
 
@@ -402,6 +411,7 @@ export class BrokerLifecycle {
 
   #fail(error: Error): void {
     this.#state = 'stopped'
+    this.#session.close()
     this.#cancelTimer()
     this.#unsubscribe()
     this.#options.controller.close()

@@ -9,6 +9,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { NetError } from '@millrace/base'
 import type { Log, Timers } from '@millrace/base'
 import type {
+  BrokerStanding,
   ShardListen,
   ShardPorts,
   ShardStart,
@@ -66,6 +67,7 @@ export class ShardThread implements LaunchedShard {
       alterPartition: (request) => supervisor.alterPartition(request),
       allocateProducerIds: (request) => supervisor.allocateProducerIds(request),
       describeConfigs: (request) => supervisor.describeConfigs(request),
+      lostFollowers: () => supervisor.lostFollowers(),
       saveCheckpoint: (checkpoint) => supervisor.saveCheckpoint(checkpoint),
       forgetPartition: (partition) => supervisor.forgetPartition(partition),
       folderRemoved: (removed) => supervisor.folderRemoved(removed),
@@ -96,6 +98,10 @@ export class ShardThread implements LaunchedShard {
 
   announce(ports: { readonly brokerPort: number; readonly shardPorts: readonly number[] }): Promise<void> {
     return this.#calls.call('announce', ports)
+  }
+
+  setStanding(standing: BrokerStanding): Promise<void> {
+    return this.#calls.call('setStanding', standing)
   }
 
   publish(update: ShardUpdate): Promise<void> {

@@ -15,13 +15,13 @@ import type { PartitionImage } from '@millrace/metadata'
 import type { AckError, AckWait, ReplicaRole } from '@millrace/replication'
 import type { Log, ProducerVerdict } from '@millrace/storage'
 import { refuseProducer } from '../producer-id/producer-refusal.ts'
-import {
-  errorCodeOf,
-  type ReplicaCheckpoint,
-  ReplicaDriver,
-  type ReplicaEvents,
-  type ReplicaSurroundings,
-} from '../replica/replica-driver.ts'
+import { ReplicaDriver } from '../replica/replica-driver.ts'
+import { errorCodeOf } from '../replica/replica-error.ts'
+import type {
+  ReplicaCheckpoint,
+  ReplicaEvents,
+  ReplicaSurroundings,
+} from '../replica/replica-surroundings.ts'
 import { batchLimitsAt } from '../topics/topic-settings.ts'
 import type { TopicSettings } from '../topics/topic-settings.ts'
 import type { Append } from './append.ts'

@@ -14,7 +14,7 @@ import type {
   LeadershipRefusal,
   ReplicationEffect,
 } from '@millrace/replication'
-import type { PartitionProposals, ReplicaDriver } from './replica-driver.ts'
+import type { PartitionProposals, ProposingReplica } from './replica-surroundings.ts'
 
 export interface AlterPartitionQueueOptions {
   readonly nodeId: NodeId
@@ -32,7 +32,7 @@ type PartitionResponse = NonNullable<
 >[number]['partitions'][number]
 
 interface Asked {
-  readonly replica: ReplicaDriver
+  readonly replica: ProposingReplica
   /** Null: a refusal, which nobody waits for. */
   readonly requestId: number | null
   readonly request: PartitionRequest
@@ -54,7 +54,7 @@ export class AlterPartitionQueue implements PartitionProposals {
     this.#options = options
   }
 
-  alterPartition(replica: ReplicaDriver, proposal: Proposal): void {
+  alterPartition(replica: ProposingReplica, proposal: Proposal): void {
     const { requestId, leaderEpoch, partitionEpoch, newIsr, leaderRecoveryState } = proposal
     const newIsrWithEpochs = newIsr.map(({ id, brokerEpoch }) => ({ brokerId: id, brokerEpoch }))
     this.#add(replica, requestId, {
@@ -68,7 +68,7 @@ export class AlterPartitionQueue implements PartitionProposals {
     })
   }
 
-  refuseLeadership(replica: ReplicaDriver, leaderEpoch: LeaderEpoch, reason: LeadershipRefusal): void {
+  refuseLeadership(replica: ProposingReplica, leaderEpoch: LeaderEpoch, reason: LeadershipRefusal): void {
     this.#add(replica, null, {
       partitionIndex: replica.index,
       leaderEpoch,
@@ -86,7 +86,7 @@ export class AlterPartitionQueue implements PartitionProposals {
     this.#waiting = []
   }
 
-  #add(replica: ReplicaDriver, requestId: number | null, request: PartitionRequest): void {
+  #add(replica: ProposingReplica, requestId: number | null, request: PartitionRequest): void {
     this.#waiting.push({ replica, requestId, request })
     this.#schedule()
   }
@@ -164,7 +164,8 @@ function answersOf(response: ResponseInputOf<'AlterPartition'> | null): Map<stri
 }
 
 function answerOf(partition: PartitionResponse): AlterPartitionAnswer {
-  if (partition.errorCode !== ErrorCode.NONE) return { error: errorOf(partition.errorCode ?? 0) }
+  const { errorCode = ErrorCode.NONE } = partition
+  if (errorCode !== ErrorCode.NONE) return { error: errorOf(errorCode) }
   return {
     error: 'NONE',
     leaderEpoch: partition.leaderEpoch!,

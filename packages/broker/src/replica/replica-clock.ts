@@ -5,7 +5,7 @@
  * Owns: one timer, which runs only while there is somebody to wake, so that idle replicas cost nothing.
  */
 import type { TimerId, Timers } from '@millrace/base'
-import type { ReplicaDriver, ReplicaTicks } from './replica-driver.ts'
+import type { ReplicaTicks, TickedReplica } from './replica-surroundings.ts'
 
 /** A fetch that failed is tried again within so long: most of a failover that is not detection. */
 const TICK_MS = 20
@@ -17,8 +17,8 @@ const TELL_TICKS = 5
 
 export class ReplicaClock implements ReplicaTicks {
   readonly #timers: Timers
-  readonly #wantTick = new Set<ReplicaDriver>()
-  readonly #untold = new Set<ReplicaDriver>()
+  readonly #wantTick = new Set<TickedReplica>()
+  readonly #untold = new Set<TickedReplica>()
   #timer: TimerId | null = null
   #ticks = 0
 
@@ -26,7 +26,7 @@ export class ReplicaClock implements ReplicaTicks {
     this.#timers = timers
   }
 
-  consider(replica: ReplicaDriver): void {
+  consider(replica: TickedReplica): void {
     if (replica.wantsTick) this.#wantTick.add(replica)
     else this.#wantTick.delete(replica)
     if (replica.hasUntoldHighWatermark) this.#untold.add(replica)
@@ -34,7 +34,7 @@ export class ReplicaClock implements ReplicaTicks {
     if (this.#timer === null && this.#hasWork) this.#timer = this.#timers.after(TICK_MS, () => this.#tick())
   }
 
-  forget(replica: ReplicaDriver): void {
+  forget(replica: TickedReplica): void {
     this.#wantTick.delete(replica)
     this.#untold.delete(replica)
   }

@@ -2,27 +2,22 @@
  * The hands of one replica: carries out on its log, and through its surroundings, what the replication core decides, and
  * tells the core what happened.
  *
- * Owns: the core, the flush under way, followers' fetches that wait here. Must not know: requests, connections, records.
+ * Owns: the core, and the order of what happens to it. Must not know: requests, connections, records.
  * Invariants: effects are carried out in their order, and one event's before the next event; a flush counts for the
  * generation that was current when it began; nothing happens after `stop`.
  */
-import { assert, DiskError, NO_LEADER_EPOCH } from '@millrace/base'
-import type { BufferPool, Clock, LeaderEpoch, Log as Journal, NodeId, Offset, Uuid } from '@millrace/base'
+import { DiskError, NO_LEADER_EPOCH } from '@millrace/base'
+import type { BufferPool, LeaderEpoch, NodeId, Offset, Uuid } from '@millrace/base'
 import { ErrorCode } from '@millrace/protocol'
 import { PartitionReplica } from '@millrace/replication'
 import type {
-  AckError,
   AckWait,
   AlterPartitionAnswer,
   AppendRefusal,
-  BrokerLiveness,
   FetchAnswer,
   FetchedRecords,
-  FetchError,
   FollowerDescription,
   FollowerFetch,
-  LeadershipRefusal,
-  LogSummary,
   PartitionState,
   ReplicaRole,
   ReplicationConfig,
@@ -30,65 +25,14 @@ import type {
   ReplicationEvent,
 } from '@millrace/replication'
 import type { Log } from '@millrace/storage'
-import type { Deadline, Deadlines } from '../deadlines.ts'
+import type { Deadline } from '../deadlines.ts'
 import type { TopicSettings } from '../topics/topic-settings.ts'
-import type {
-  FetchingReplica,
-  ReplicaFetches,
-  ReplicaFetchWaiter,
-  ReplicaRead,
-  ServingReplica,
-} from './replica-fetch.ts'
-
-/** What all replicas of a shard share. */
-export interface ReplicaSurroundings {
-  readonly nodeId: NodeId
-  /** Of this process, as the metadata has it now. */
-  brokerEpoch(): number
-  readonly brokers: BrokerLiveness
-  readonly clock: Clock
-  readonly deadlines: Deadlines
-  readonly journal: Journal
-  readonly fetches: ReplicaFetches
-  readonly proposals: PartitionProposals
-  readonly ticks: ReplicaTicks
-  /** `replica.lag.time.max.ms` */
-  readonly replicaLagTimeMaxMs: number
-  /** Makes what the checkpoints say of this replica durable. */
-  saveCheckpoint(replica: ReplicaDriver): Promise<void>
-}
-
-/** What leaders ask of the controller. */
-export interface PartitionProposals {
-  alterPartition(
-    replica: ReplicaDriver,
-    proposal: ReplicationEffect & { readonly kind: 'alter-partition' },
-  ): void
-  refuseLeadership(replica: ReplicaDriver, leaderEpoch: LeaderEpoch, reason: LeadershipRefusal): void
-}
-
-/** Who has to be woken now and then. */
-export interface ReplicaTicks {
-  /** `wantsTick` and `hasUntoldHighWatermark` of a replica may have changed. */
-  consider(replica: ReplicaDriver): void
-  forget(replica: ReplicaDriver): void
-}
-
-/** What a replica tells the partition that it belongs to. */
-export interface ReplicaEvents {
-  onRole(role: ReplicaRole): void
-  onHighWatermark(offset: Offset): void
-  /** Records of the leader were written. */
-  onFetched(endOffset: Offset, bytes: number): void
-  onReleased(waits: readonly AckWait[]): void
-  onFailed(waits: readonly AckWait[], error: AckError): void
-}
-
-/** What the checkpoint files say about a replica that is opened. */
-export interface ReplicaCheckpoint {
-  readonly highWatermark: Offset
-  readonly owedEndOffset: Offset | null
-}
+import { LogCuts } from './log-cuts.ts'
+import { summaryOf } from './log-summary.ts'
+import type { FetchingReplica, ReplicaFetchWaiter, ReplicaRead, ServingReplica } from './replica-fetch.ts'
+import { ReplicaFlusher } from './replica-flusher.ts'
+import type { ReplicaCheckpoint, ReplicaEvents, ReplicaSurroundings } from './replica-surroundings.ts'
+import { WaitingFetches } from './waiting-fetches.ts'
 
 export interface ReplicaDriverOptions {
   readonly topic: string
@@ -107,17 +51,8 @@ export interface ReplicaDriverOptions {
 const PROPOSAL_BACKOFF_MS = 50
 /** A follower whose disk was full tries again. */
 const REOPEN_PAUSE_MS = 1000
-/** A flush that found no space is asked for again. */
-const FLUSH_RETRY_MS = 100
 /** Fetch ids rise over all replicas of a process, restarted shards included: more than one can use in between. */
 const FETCH_IDS_PER_MS = 1000
-
-/** A follower's fetch that the core has not answered. */
-interface Waiting {
-  readonly brokerEpoch: number
-  readonly fetchId: number
-  readonly waiter: ReplicaFetchWaiter
-}
 
 export class ReplicaDriver implements FetchingReplica, ServingReplica {
   readonly topic: string
@@ -126,6 +61,8 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
   readonly log: Log
   readonly #surroundings: ReplicaSurroundings
   readonly #events: ReplicaEvents
+  readonly #flusher: ReplicaFlusher
+  readonly #cuts: LogCuts
   #core: PartitionReplica
   #image: PartitionState
   #settings: TopicSettings
@@ -133,13 +70,8 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
   readonly #queue: ReplicationEvent[] = []
   #isStepping = false
   #isStopped = false
-  #isFlushing = false
-  #flushesAgain = false
-  /** When the `interval` policy, or a retry, flushes next. */
-  #flushDeadline: Deadline | null = null
   #reopening: Deadline | null = null
-  /** Followers whose fetch waits in the core. */
-  readonly #waiters = new Map<NodeId, Waiting>()
+  readonly #waiting = new WaitingFetches()
 
   constructor(options: ReplicaDriverOptions) {
     this.topic = options.topic
@@ -151,7 +83,9 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
     this.#image = options.image
     this.#settings = options.settings
     this.#checkpoint = options.checkpoint
-    this.#beginAtStart()
+    this.#flusher = this.#newFlusher()
+    this.#cuts = this.#newCuts()
+    this.#cuts.maybeBeginAtStart()
     this.#core = this.#newCore(options.resumesEpochs)
   }
 
@@ -228,7 +162,7 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
   appended(waits: readonly AckWait[]): void {
     const { leaderEpoch } = this
     this.#step({ kind: 'appended', leaderEpoch, endOffset: this.log.logEndOffset, waits })
-    if (this.#settings.flushPolicy === 'interval') this.#flushWithin(this.#settings.flushMs)
+    if (this.#settings.flushPolicy === 'interval') this.#flusher.flushWithin(this.#settings.flushMs)
   }
 
   logStartAdvanced(): void {
@@ -261,18 +195,12 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
   }
 
   onReplicaFetch(fetch: FollowerFetch, waiter: ReplicaFetchWaiter): void {
-    const { replicaId, brokerEpoch, fetchId } = fetch
-    const known = this.#waiters.get(replicaId)
-    // It was overtaken on its way, by one on another connection or of another process.
-    if (known !== undefined && isOlder(fetch, known)) return
-    this.#waiters.set(replicaId, { brokerEpoch, fetchId, waiter })
-    this.#step({ kind: 'fetch', fetch })
+    if (this.#waiting.add(fetch, waiter)) this.#step({ kind: 'fetch', fetch })
   }
 
   onReplicaFetchDropped(replicaId: NodeId, fetchId: number): void {
-    if (this.#waiters.get(replicaId)?.fetchId !== fetchId) return
-    this.#waiters.delete(replicaId)
-    this.#step({ kind: 'fetch-dropped', replicaId, fetchId })
+    if (this.#waiting.take(replicaId, fetchId) !== null)
+      this.#step({ kind: 'fetch-dropped', replicaId, fetchId })
   }
 
   readForReplica(
@@ -308,17 +236,17 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
   stop(): void {
     if (this.#isStopped) return
     this.#quit()
+    this.#flusher.stop()
     this.#isStopped = true
   }
 
   #quit(): void {
     this.#step({ kind: 'stop' })
     const { deadlines, ticks } = this.#surroundings
-    if (this.#flushDeadline !== null) deadlines.cancel(this.#flushDeadline)
+    this.#flusher.cancelLater()
     if (this.#reopening !== null) deadlines.cancel(this.#reopening)
-    this.#flushDeadline = null
     this.#reopening = null
-    this.#waiters.clear()
+    this.#waiting.clear()
     ticks.forget(this)
   }
 
@@ -330,15 +258,38 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
     return this.#image.replicas.length > 1
   }
 
-  /** What is above the start that was written down was lost in a power cut: nothing is left of the log. */
-  #beginAtStart(): void {
+  #newFlusher(): ReplicaFlusher {
     const { log } = this
-    if (log.logStartOffset <= log.logEndOffset) return
-    log.truncateFullyAndStartAt(log.logStartOffset)
-    log.flush((error) => {
-      if (error === null) return
-      this.#surroundings.journal.error({ ...this.#name, error }, 'the log could not begin anew')
-      this.logFailed()
+    const { deadlines, journal } = this.#surroundings
+    return new ReplicaFlusher({
+      log,
+      name: this.#name,
+      deadlines,
+      journal,
+      begins: () => {
+        const core = this.#core
+        const { generation, logEndOffset: endOffset } = core
+        return () => {
+          if (core === this.#core) this.#step({ kind: 'flushed', generation, endOffset })
+        }
+      },
+      onLogFailed: () => this.logFailed(),
+    })
+  }
+
+  #newCuts(): LogCuts {
+    const { journal } = this.#surroundings
+    return new LogCuts({
+      log: this.log,
+      name: this.#name,
+      journal,
+      saveCheckpoint: () => this.#surroundings.saveCheckpoint(this),
+      begins: () => {
+        const core = this.#core
+        return () => core === this.#core && !this.#isStopped
+      },
+      onCut: (cut) => this.#step({ kind: 'truncated', ...cut }),
+      onLogFailed: () => this.logFailed(),
     })
   }
 
@@ -347,30 +298,12 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
     return new PartitionReplica({
       id: nodeId,
       brokerEpoch: brokerEpoch(),
-      log: this.#summary(),
+      log: summaryOf(this.log, this.#checkpoint, this.#hasPeers),
       config: this.#config(),
       brokers,
       firstFetchId: Math.floor(clock.monoMs() * FETCH_IDS_PER_MS),
       resumesEpochs,
     })
-  }
-
-  #summary(): LogSummary {
-    const { log } = this
-    const { logStartOffset, logEndOffset, recoveryPoint, corruption } = log
-    const { highWatermark, owedEndOffset } = this.#checkpoint
-    const found = log.leaderEpochs.map(({ epoch, startOffset }) => ({ epoch, startOffset }))
-    const isUnknown = found.length === 0 && logEndOffset > logStartOffset
-    return {
-      logStartOffset,
-      logEndOffset,
-      flushedEndOffset: recoveryPoint,
-      // Damage can have taken the epochs with the batches that they were of.
-      epochs: isUnknown ? [{ epoch: 0 as LeaderEpoch, startOffset: logStartOffset }] : found,
-      highWatermark,
-      owedEndOffset: this.#hasPeers ? owedEndOffset : null,
-      damagedFrom: this.#hasPeers ? (corruption?.offset ?? null) : null,
-    }
   }
 
   #config(): ReplicationConfig {
@@ -393,6 +326,7 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
     while (this.#queue.length > 0) this.#stepOnce(this.#queue.shift()!)
     this.#isStepping = false
     this.#surroundings.ticks.consider(this)
+    if (this.#core.isDoubted) this.#surroundings.onDoubted()
   }
 
   #stepOnce(event: ReplicationEvent): void {
@@ -413,13 +347,13 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
       case 'assign-epoch-start':
         return this.log.assignEpochStart(effect.leaderEpoch)
       case 'flush':
-        return this.#flush()
+        return this.#flusher.flush()
       case 'append-fetched':
         return this.#appendFetched(effect.records)
       case 'truncate':
-        return this.#truncate(effect)
+        return this.#cuts.truncate(effect)
       case 'restart-log':
-        return this.#restartLog(effect)
+        return this.#cuts.restart(effect)
       case 'advance-log-start':
         return this.log.advanceLogStart(effect.offset)
       case 'high-watermark':
@@ -432,55 +366,13 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
         return fetches.fetch(this, effect.leaderId, effect.fetch)
       case 'cancel-fetch':
         return fetches.cancel(this)
-      case 'respond-fetch':
-        return this.#respond(effect)
+      case 'respond-fetch': {
+        const { replicaId, fetchId, reply } = effect
+        return this.#waiting.take(replicaId, fetchId)?.respond(this, fetchId, reply)
+      }
       case 'alter-partition':
         return proposals.alterPartition(this, effect)
     }
-  }
-
-  #respond({ replicaId, fetchId, reply }: ReplicationEffect & { readonly kind: 'respond-fetch' }): void {
-    const waiting = this.#waiters.get(replicaId)
-    if (waiting?.fetchId !== fetchId) return
-    this.#waiters.delete(replicaId)
-    waiting.waiter.respond(this, fetchId, reply)
-  }
-
-  /** Makes what is written durable, now or right after the flush that is under way. */
-  #flush(): void {
-    if (this.#isFlushing) {
-      this.#flushesAgain = true
-      return
-    }
-    if (this.log.failure !== null) return
-    if (this.#flushDeadline !== null) this.#surroundings.deadlines.cancel(this.#flushDeadline)
-    this.#flushDeadline = null
-    this.#isFlushing = true
-    const core = this.#core
-    const { generation, logEndOffset: endOffset } = core
-    this.log.flush((error) => {
-      this.#isFlushing = false
-      if (this.#isStopped) return
-      if (error !== null) return this.#onFlushFailed(error)
-      const isAgain = this.#flushesAgain
-      this.#flushesAgain = false
-      if (core === this.#core) this.#step({ kind: 'flushed', generation, endOffset })
-      if (isAgain) this.#flush()
-    })
-  }
-
-  #onFlushFailed(error: DiskError): void {
-    this.#flushesAgain = false
-    this.#surroundings.journal.error({ ...this.#name, error }, 'flush failed')
-    if (this.log.failure === null) this.#flushWithin(FLUSH_RETRY_MS)
-    else this.logFailed()
-  }
-
-  #flushWithin(delayMs: number): void {
-    this.#flushDeadline ??= this.#surroundings.deadlines.after(delayMs, () => {
-      this.#flushDeadline = null
-      this.#flush()
-    })
   }
 
   #appendFetched({ data, endOffset }: FetchedRecords): void {
@@ -493,7 +385,7 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
       return this.#onAppendFailed(error)
     }
     this.#events.onFetched(endOffset, batches.length)
-    if (this.#settings.flushPolicy === 'interval') this.#flushWithin(this.#settings.flushMs)
+    if (this.#settings.flushPolicy === 'interval') this.#flusher.flushWithin(this.#settings.flushMs)
   }
 
   /** The core counts on what could not be written, so it begins anew with what is there. */
@@ -506,60 +398,4 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
       this.reopen()
     })
   }
-
-  #truncate({ generation, offset, reason }: ReplicationEffect & { readonly kind: 'truncate' }): void {
-    const { journal } = this.#surroundings
-    const facts = { ...this.#name, offset, logEndOffset: this.log.logEndOffset }
-    if (reason === 'unclean')
-      journal.warn(facts, 'committed records are dropped: an unclean leader was elected')
-    else if (reason === 'damage') journal.warn(facts, 'damaged records are dropped, to be fetched again')
-    if (reason !== 'damage') return this.#cut(generation, () => this.log.truncateTo(offset))
-    const core = this.#core
-    this.#surroundings.saveCheckpoint(this).then(
-      () => {
-        if (core === this.#core && !this.#isStopped) this.#cut(generation, () => this.log.truncateTo(offset))
-      },
-      (error: unknown) => {
-        journal.error({ ...this.#name, error }, 'the checkpoint of a damaged replica could not be written')
-        if (core === this.#core) this.logFailed()
-      },
-    )
-  }
-
-  #restartLog({ generation, offset, isUnclean }: ReplicationEffect & { readonly kind: 'restart-log' }): void {
-    const facts = { ...this.#name, offset, logEndOffset: this.log.logEndOffset }
-    if (isUnclean) this.#surroundings.journal.warn(facts, 'the log begins anew after an unclean election')
-    this.#cut(generation, () => this.log.truncateFullyAndStartAt(offset))
-  }
-
-  #cut(generation: number, change: () => void): void {
-    const core = this.#core
-    try {
-      change()
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      this.#surroundings.journal.error({ ...this.#name, error }, 'truncation failed')
-      return this.logFailed()
-    }
-    this.log.flush((error) => {
-      if (this.#isStopped || core !== this.#core) return
-      if (error !== null) {
-        this.#surroundings.journal.error({ ...this.#name, error }, 'truncation failed')
-        return this.logFailed()
-      }
-      const { logStartOffset, logEndOffset } = this.log
-      this.#step({ kind: 'truncated', generation, logStartOffset, logEndOffset })
-    })
-  }
-}
-
-function isOlder(fetch: FollowerFetch, { brokerEpoch, fetchId }: Waiting): boolean {
-  return fetch.brokerEpoch === brokerEpoch ? fetch.fetchId <= fetchId : fetch.brokerEpoch < brokerEpoch
-}
-
-/** As the protocol says it. */
-export function errorCodeOf(error: AckError | AppendRefusal | FetchError): number {
-  const code = ErrorCode[error]
-  assert(code !== undefined, `no error code for ${error}`)
-  return code
 }

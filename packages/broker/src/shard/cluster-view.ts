@@ -3,9 +3,10 @@
  *
  * Owns: nothing but this knowledge; the shard replaces the parts as it learns them. Must not know: requests.
  */
-import type { Endpoint, NodeId } from '@millrace/base'
-import { type BrokerImage, MetadataImage } from '@millrace/metadata'
+import { type Endpoint, NO_NODE, type NodeId } from '@millrace/base'
+import { type BrokerImage, MetadataImage, type PartitionImage } from '@millrace/metadata'
 import type { ShardConfig } from '../config.ts'
+import type { BrokerStanding } from './shard-control.ts'
 
 export interface BrokerAddress {
   readonly nodeId: NodeId
@@ -23,6 +24,9 @@ export class ClusterView {
   brokerPort: number
   /** Each shard's own port, by shard; empty when there is only one. */
   shardPorts: readonly number[] = []
+  standing: BrokerStanding = 'in-session'
+  /** Whether a broker's process is most likely gone, though the metadata does not say so yet. */
+  isLost: (id: NodeId) => boolean = () => false
 
   constructor(config: ViewConfig) {
     this.#config = config
@@ -70,6 +74,15 @@ export class ClusterView {
   /** Whether a replica on this broker can be reached. */
   isAlive(id: NodeId): boolean {
     return this.image.brokers.get(id)?.fenced === false
+  }
+
+  /**
+   * Whom clients are told to ask; `NO_NODE` for a leader that is most likely gone, which may be this one. They ask again soon
+   * then, whereas many that are sent to a leader that refuses them wait a second before they do (librdkafka).
+   */
+  shownLeader({ leader, replicas }: PartitionImage): NodeId {
+    const isReplaced = this.standing === 'replaced' && this.isSelf(leader) && replicas.length > 1
+    return isReplaced || this.isLost(leader) ? NO_NODE : leader
   }
 
   /**

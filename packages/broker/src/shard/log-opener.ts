@@ -8,7 +8,7 @@ import { DiskError } from '@millrace/base'
 import type { Env, Offset, Uuid } from '@millrace/base'
 import { Log, recoverSegments } from '@millrace/storage'
 import type { LogCheckpoints, LogConfig, RecoveryReport, TopicPartition } from '@millrace/storage'
-import type { ReplicaCheckpoint } from '../replica/replica-driver.ts'
+import type { ReplicaCheckpoint } from '../replica/replica-surroundings.ts'
 import type { PartitionCheckpoint, StartingPoint } from './shard-control.ts'
 
 export interface LogOpenerOptions {

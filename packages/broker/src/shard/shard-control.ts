@@ -78,6 +78,13 @@ export interface ShardStopped {
   readonly clean: boolean
 }
 
+/**
+ * How the broker stands with the cluster, as far as it can tell by itself. `session-over`: no controller has answered for as
+ * long as a session lasts. `replaced`: and of the partitions that it leads, one has lost its followers: they most likely
+ * follow another leader by now. With its followers it leads on, however long there is no controller.
+ */
+export type BrokerStanding = 'in-session' | 'session-over' | 'replaced'
+
 /** What the supervisor asks of a shard, in this order: open, listen, announce, then
  * the rest as it comes, and in the end drain and close. */
 export interface ShardControl {
@@ -87,6 +94,7 @@ export interface ShardControl {
   listen(listen: ShardListen): Promise<ShardPorts>
   /** The ports to tell clients: the broker's, and each shard's own. */
   announce(ports: { readonly brokerPort: number; readonly shardPorts: readonly number[] }): Promise<void>
+  setStanding(standing: BrokerStanding): Promise<void>
   /** Resolves when the change is applied. */
   publish(update: ShardUpdate): Promise<void>
   checkpoints(): Promise<readonly PartitionCheckpoint[]>
@@ -109,6 +117,8 @@ export interface SupervisorCalls {
   ): Promise<ResponseInputOf<'AllocateProducerIds'>>
   /** Answered by this broker, whose keys and settings are no shard's business. */
   describeConfigs(request: RequestOf<'DescribeConfigs'>): Promise<ResponseInputOf<'DescribeConfigs'>>
+  /** The broker is out of session, and a partition that it leads has lost its followers. */
+  lostFollowers(): Promise<void>
   /** Makes these offsets durable now. */
   saveCheckpoint(checkpoint: PartitionCheckpoint): Promise<void>
   /** Takes a partition out of the checkpoints, durably: before its folder loses its name. */

@@ -26,7 +26,8 @@ import { StagedWrites } from '../partition/staged-writes.ts'
 import { AlterPartitionQueue } from '../replica/alter-partition-queue.ts'
 import { ReplicaFetcher } from '../replica/fetcher/replica-fetcher.ts'
 import { ReplicaClock } from '../replica/replica-clock.ts'
-import type { ReplicaDriver, ReplicaSurroundings } from '../replica/replica-driver.ts'
+import type { ReplicaDriver } from '../replica/replica-driver.ts'
+import type { ReplicaSurroundings } from '../replica/replica-surroundings.ts'
 import { ReplicaServing } from '../replica/serving/replica-serving.ts'
 import { ProducerIds } from '../producer-id/producer-ids.ts'
 import type { Port } from '../thread/port.ts'
@@ -35,6 +36,7 @@ import { ClusterView } from './cluster-view.ts'
 import { LogOpener } from './log-opener.ts'
 import { PartitionHost } from './partition-host.ts'
 import type {
+  BrokerStanding,
   PartitionCheckpoint,
   ShardControl,
   ShardListen,
@@ -79,6 +81,7 @@ export class Shard implements ShardControl {
     this.#stagedWrites = new StagedWrites(env.timers)
     this.#replicaClock = new ReplicaClock(env.timers)
     this.#fetcher = new ReplicaFetcher({ env, nodeId: config.nodeId, pool })
+    this.#cluster.isLost = (id) => this.#fetcher.isLost(id)
     this.#proposals = new AlterPartitionQueue({
       nodeId: config.nodeId,
       timers: env.timers,
@@ -168,6 +171,10 @@ export class Shard implements ShardControl {
     this.#cluster.shardPorts = ports.shardPorts
   }
 
+  async setStanding(standing: BrokerStanding): Promise<void> {
+    this.#cluster.standing = standing
+  }
+
   async publish({ records, position, controllerId, placements }: ShardUpdate): Promise<void> {
     const delta = new MetadataDelta(this.#cluster.image).replayAll(records)
     const image = delta.apply(position).with({ controllerId })
@@ -235,6 +242,12 @@ export class Shard implements ShardControl {
           const broker = this.#cluster.image.brokers.get(id)
           return broker !== undefined && isAvailable(broker) ? broker.epoch : null
         },
+        isOwnSessionOver: () => this.#cluster.standing !== 'in-session',
+      },
+      onDoubted: () => {
+        if (this.#cluster.standing !== 'session-over') return
+        this.#cluster.standing = 'replaced'
+        void supervisor.lostFollowers()
       },
       saveCheckpoint: (replica) => supervisor.saveCheckpoint(checkpointOf(replica)),
     }

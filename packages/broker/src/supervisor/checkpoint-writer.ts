@@ -10,7 +10,7 @@ import type { PartitionCheckpoint, SupervisorCalls } from '../shard/shard-contro
 
 export class CheckpointWriter implements Omit<
   SupervisorCalls,
-  'controllerRequest' | 'alterPartition' | 'allocateProducerIds' | 'describeConfigs'
+  'controllerRequest' | 'alterPartition' | 'allocateProducerIds' | 'describeConfigs' | 'lostFollowers'
 > {
   readonly #directory: LogDirectory
   readonly #log: Log

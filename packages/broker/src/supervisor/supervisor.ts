@@ -23,6 +23,7 @@ import { BrokerLifecycle } from '../lifecycle/broker-lifecycle.ts'
 import type { RegisteredListener } from '../lifecycle/broker-lifecycle.ts'
 import type { MetadataUpdate } from '../metadata-publisher.ts'
 import type {
+  BrokerStanding,
   ControllerCall,
   ShardStart,
   ShardUpdate,
@@ -62,6 +63,7 @@ export class Supervisor {
   #endpoint: Endpoint
   /** Whether all shards listen on the broker's port. */
   #sharesPort = false
+  #standing: BrokerStanding = 'in-session'
   #state: 'starting' | 'running' | 'stopping' = 'starting'
   #starting: Promise<Endpoint> | null = null
   #isStarted = false
@@ -73,7 +75,11 @@ export class Supervisor {
     this.#shardConfig = shardConfig
     // Apart, so that no large request of a client stands in the way of a heartbeat.
     const heartbeats = controllerRoute(options, 0)
-    this.#lifecycle = new BrokerLifecycle({ ...options, controller: heartbeats })
+    this.#lifecycle = new BrokerLifecycle({
+      ...options,
+      controller: heartbeats,
+      onSession: (isOver) => this.#stand(isOver ? 'session-over' : 'in-session'),
+    })
     const route = controllerRoute(options, OLD_LEADER_ANSWERS_MS)
     this.#controller = new ControllerLink({ env, config, quorum, route })
     const count = Math.max(1, config.shards)
@@ -92,6 +98,9 @@ export class Supervisor {
       allocateProducerIds: (request) =>
         this.#controller.askOnce('AllocateProducerIds', request, ALLOCATE_PRODUCER_IDS_VERSION),
       describeConfigs: (request) => this.#describeConfigs(request),
+      lostFollowers: async () => {
+        if (this.#standing === 'session-over') this.#stand('replaced')
+      },
       saveCheckpoint: (checkpoint) => checkpoints.saveCheckpoint(checkpoint),
       forgetPartition: (partition) => checkpoints.forgetPartition(partition),
       folderRemoved: (removed) => checkpoints.folderRemoved(removed),
@@ -267,6 +276,13 @@ export class Supervisor {
     this.#lifecycle.onApplied(position.lastOffset)
   }
 
+  #stand(standing: BrokerStanding): void {
+    this.#standing = standing
+    if (standing === 'replaced')
+      this.#options.env.log.warn({}, 'cut off: no controller answers, and followers have gone')
+    for (const slot of this.#slots) void slot.ask((shard) => shard.setStanding(standing))
+  }
+
   async #controllerRequest<N extends ForwardedApi>({
     api,
     request,
@@ -331,6 +347,7 @@ export class Supervisor {
       await required(slot.ask((launched) => launched.open()))
       await this.#listenOne(slot)
       await this.#announce()
+      await slot.ask((launched) => launched.setStanding(this.#standing))
       env.log.info({ shard: slot.index }, 'the shard is back')
     } catch (error) {
       if (slot.shard === shard) this.#end(slot, shard, error as Error)

@@ -31,6 +31,8 @@ class Rig {
   readonly heartbeats: (Heartbeat & { readonly atMs: number })[] = []
   readonly timeouts: number[] = []
   readonly lines: string[] = []
+  /** Each time its session was over, or not any more. */
+  readonly sessions: boolean[] = []
   readonly lifecycle: BrokerLifecycle
   closed = false
   /** Answers both kinds of request: by default as the controller of `metadata` does. */
@@ -54,6 +56,7 @@ class Rig {
       config: testConfig('/nowhere'),
       identity: { directoryId: randomUuid(nodeEntropy), previousBrokerEpoch: 7 },
       quorum: this.quorum,
+      onSession: (isOver) => void this.sessions.push(isOver),
       controller: {
         request: (api, body, options) => this.#onRequest(api, body, options),
         close: () => void (this.closed = true),
@@ -304,6 +307,27 @@ describe('heartbeats', () => {
     expect(rig.heartbeats.length).toBe(sent + 1)
     expect(rig.heartbeats.at(-1)!.currentMetadataOffset).toBe(17)
     rig.lifecycle.stop()
+  })
+
+  it('that are answered keep the session alive, as this broker sees it, and no others', async () => {
+    const rig = new Rig()
+    await rig.run()
+    await rig.pass(2 * SESSION_MS)
+    expect(rig.sessions).toEqual([])
+    rig.answer = (api) => (api === 'BrokerHeartbeat' ? lost : null)
+    await rig.pass(SESSION_MS - HEARTBEAT_MS - 10)
+    expect(rig.sessions).toEqual([])
+    await rig.pass(HEARTBEAT_MS + 20)
+    expect(rig.sessions).toEqual([true])
+    rig.answer = () => refused(ErrorCode.NOT_CONTROLLER)
+    await rig.pass(SESSION_MS)
+    expect(rig.sessions).toEqual([true])
+    rig.answer = () => null
+    await rig.pass(2 * HEARTBEAT_MS)
+    expect(rig.sessions).toEqual([true, false])
+    rig.lifecycle.stop()
+    await rig.pass(2 * SESSION_MS)
+    expect(rig.sessions).toEqual([true, false])
   })
 
   it('go to a new leader at once', async () => {

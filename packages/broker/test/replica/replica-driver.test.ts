@@ -46,6 +46,20 @@ describe('an append that waits for all in-sync replicas', () => {
   })
 })
 
+describe('a leader without controllers', () => {
+  it('tells of its doubts when its followers are gone, too, and sends away who waits', () => {
+    const { leader } = pair()
+    leader.isOwnSessionOver = true
+    const wait = leader.append('a')
+    leader.flushed()
+    leader.time.advance(480)
+    expect([leader.failed, leader.doubts]).toEqual([[], 0])
+    leader.time.advance(40)
+    expect(leader.failed).toEqual([[wait, 'NOT_LEADER_OR_FOLLOWER']])
+    expect(leader.doubts).toBeGreaterThan(0)
+  })
+})
+
 describe('a fetch of a follower', () => {
   it('does not take the place of a later one that waits, when it was overtaken on its way', () => {
     const { leader, follower, waiting } = pair()

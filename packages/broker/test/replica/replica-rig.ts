@@ -8,7 +8,8 @@ import { Log } from '@millrace/storage'
 import { Deadlines } from '../../src/deadlines.ts'
 import { fetchedRecords } from '../../src/replica/fetcher/fetched-records.ts'
 import { ReplicaClock } from '../../src/replica/replica-clock.ts'
-import { ReplicaDriver, type ReplicaSurroundings } from '../../src/replica/replica-driver.ts'
+import { ReplicaDriver } from '../../src/replica/replica-driver.ts'
+import type { ReplicaSurroundings } from '../../src/replica/replica-surroundings.ts'
 import type { ReplicaFetchWaiter, ServingReplica } from '../../src/replica/replica-fetch.ts'
 import { batchOf } from '../support/batches.ts'
 import { VirtualTime } from '../support/virtual-time.ts'
@@ -51,6 +52,8 @@ export class ReplicaRig implements ReplicaFetchWaiter {
   readonly failed: [AckWait, string][] = []
   highWatermark = 0
   checkpoints = 0
+  doubts = 0
+  isOwnSessionOver = false
 
   constructor(id: number, image = partitionState(), configs: Readonly<Record<string, string>> = {}) {
     this.id = nodeId(id)
@@ -143,7 +146,11 @@ export class ReplicaRig implements ReplicaFetchWaiter {
     return {
       nodeId: this.id,
       brokerEpoch: () => 10 + this.id,
-      brokers: { brokerEpoch: (id) => 10 + id, eligibleEpoch: (id) => 10 + id },
+      brokers: {
+        brokerEpoch: (id) => 10 + id,
+        eligibleEpoch: (id) => 10 + id,
+        isOwnSessionOver: () => this.isOwnSessionOver,
+      },
       clock: this.time,
       deadlines: new Deadlines(this.time, this.time),
       journal: silentLog,
@@ -159,6 +166,7 @@ export class ReplicaRig implements ReplicaFetchWaiter {
         refuseLeadership: (_replica, _epoch, reason) => void this.refusals.push(reason),
       },
       ticks: new ReplicaClock(this.time),
+      onDoubted: () => void (this.doubts += 1),
       replicaLagTimeMaxMs: 10_000,
       saveCheckpoint: async () => void (this.checkpoints += 1),
     }

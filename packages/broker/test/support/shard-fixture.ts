@@ -247,6 +247,7 @@ export class ShardFixture implements AsyncDisposable {
         describeConfigs(request, metadata.image, { id: NODE, keys: brokerKeys, staticEntries }),
       alterPartition: () => Promise.reject(new Error('no partition of this fixture has followers')),
       allocateProducerIds: () => Promise.reject(new Error('no producer of this fixture is idempotent')),
+      lostFollowers: async () => {},
       saveCheckpoint: async () => {},
       forgetPartition: async () => {},
       folderRemoved: async ({ path }) => void this.removedFolders.push(path),

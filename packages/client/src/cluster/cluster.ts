@@ -2,7 +2,7 @@
  * A cluster as producer, consumer and admin client see it: requests by broker, leadership by partition, retries.
  * Owns the connection pool and the metadata; knows no records and no API's meaning beyond Metadata's.
  */
-import type { ClientEnv, Endpoint } from '@millrace/base'
+import { type ClientEnv, type Endpoint, NO_NODE } from '@millrace/base'
 import { nodeClientEnv } from '@millrace/base/node'
 import { ErrorCode } from '@millrace/protocol'
 import type { ApiName, RequestInputOf, ResponseOf } from '@millrace/protocol'
@@ -49,6 +49,8 @@ export class Cluster {
   readonly #refresher: MetadataRefresher
   /** Direct ports of broker threads that could not be reached. */
   readonly #avoidUntilMs = new Map<string, number>()
+  /** Who knew no leader of a partition when it was asked last: the others may have heard by now. */
+  #knowsTooLittle: string | null = null
   #closed = false
 
   /** Nothing is connected before the first request. */
@@ -103,16 +105,21 @@ export class Cluster {
     return this.#refresher.refresh(topics)
   }
 
-  /** Refreshes in the background; a failure is logged, because whoever needs the answer asks again. */
-  refreshSoon(): void {
+  /**
+   * Refreshes in the background; a failure is logged, because whoever needs the answer asks again.
+   * @returns resolves when that is over, whatever came of it
+   */
+  async refreshSoon(): Promise<void> {
     if (this.#closed) return
-    this.#refresher.refresh().catch((error: unknown) => {
+    try {
+      await this.#refresher.refresh()
+    } catch (error) {
       this.env.log.debug({ error }, 'metadata refresh failed')
-    })
+    }
   }
 
   refreshIfStale(): void {
-    if (this.#refresher.isStale()) this.refreshSoon()
+    if (this.#refresher.isStale()) void this.refreshSoon()
   }
 
   /**
@@ -175,7 +182,10 @@ export class Cluster {
     body: RequestInputOf<Name>,
     { signal, timeoutMs = this.options.requestTimeoutMs }: Omit<ClusterRequestOptions, 'lane'> = {},
   ): Promise<ResponseOf<Name>> {
-    const link = await abortable(this.#anyLink(), signal)
+    const link = await abortable(
+      this.#first((endpoint) => this.#pool.acquire(SHARED_LANE, endpoint)),
+      signal,
+    )
     return await link.request(api, body, { timeoutMs, signal })
   }
 
@@ -204,7 +214,7 @@ export class Cluster {
       try {
         return await attempt(signal)
       } catch (error) {
-        if (needsRefresh(error)) this.refreshSoon()
+        if (needsRefresh(error)) void this.refreshSoon()
         throw error
       }
     })
@@ -229,7 +239,13 @@ export class Cluster {
       includeClusterAuthorizedOperations: false,
       includeTopicAuthorizedOperations: false,
     }
-    return await this.requestAny('Metadata', request, { timeoutMs })
+    // Asked of the next broker as well where one that stands still, or is cut off, takes the request and says nothing.
+    return await this.#first(async (endpoint) => {
+      const link = await this.#pool.acquire(SHARED_LANE, endpoint)
+      const response = await link.request('Metadata', request, { timeoutMs })
+      this.#knowsTooLittle = lacksLeaders(response) ? formatEndpoint(endpoint) : null
+      return response
+    })
   }
 
   /**
@@ -247,27 +263,30 @@ export class Cluster {
     if (!this.metadata.isAt(endpoint)) this.#pool.drop(endpoint)
   }
 
-  async #anyLink(): Promise<Link> {
-    const brokers = this.metadata.brokers
-    for (const broker of brokers) {
-      const open = this.#pool.peek(SHARED_LANE, broker)
-      if (open !== null) return open
-    }
-    const candidates = rotated(
-      brokers.length > 0 ? [...brokers, ...this.#bootstrap] : this.#bootstrap,
-      this.env,
-    )
+  /** Of whichever broker is the first to answer: each gets a head start before the next is asked, too. */
+  async #first<T>(reach: (endpoint: Endpoint) => Promise<T>): Promise<T> {
+    const candidates = this.#candidates()
     try {
-      return await firstReached(this.env.timers, candidates, (endpoint) =>
-        this.#pool.acquire(SHARED_LANE, endpoint),
-      )
+      return await firstReached(this.env.timers, candidates, reach)
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error
-      const tried = [...new Set(candidates.map(formatEndpoint))]
-      const others = tried.length === 1 ? '' : ` (tried ${tried.join(', ')})`
+      const others = candidates.length === 1 ? '' : ` (tried ${candidates.map(formatEndpoint).join(', ')})`
       const message = `no broker answers: ${error.message}${others}. Is one running there?`
       throw new ConnectionError(message, error)
     }
+  }
+
+  /** Open connections first, then others, then who knew too little, and last those that keep requests of this client waiting. */
+  #candidates(): Endpoint[] {
+    const { brokers } = this.metadata
+    const all = rotated(brokers.length > 0 ? [...brokers, ...this.#bootstrap] : this.#bootstrap, this.env)
+    const distinct = [...new Map(all.map((endpoint) => [formatEndpoint(endpoint), endpoint])).values()]
+    const rank = (endpoint: Endpoint): number => {
+      if (this.#pool.isSilent(endpoint)) return 3
+      if (formatEndpoint(endpoint) === this.#knowsTooLittle) return 2
+      return this.#pool.peek(SHARED_LANE, endpoint) === null ? 1 : 0
+    }
+    return distinct.toSorted((one, other) => rank(one) - rank(other))
   }
 
   /** A port that only the cluster's own network reaches (containers, firewalls) is not tried again for a while. */
@@ -297,6 +316,10 @@ export class Cluster {
 /** A broken connection is a reason too: its broker may have died and its partitions moved. */
 export function needsRefresh(error: unknown): boolean {
   return error instanceof ConnectionError || (error instanceof BrokerError && error.refreshMetadata)
+}
+
+function lacksLeaders({ topics }: ResponseOf<'Metadata'>): boolean {
+  return topics.some(({ partitions }) => partitions.some(({ leaderId }) => leaderId === NO_NODE))
 }
 
 function rotated<T>(items: readonly T[], env: Pick<ClientEnv, 'rng'>): T[] {

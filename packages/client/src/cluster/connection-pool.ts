@@ -66,6 +66,15 @@ export class ConnectionPool {
     return link?.isOpen === true && !link.isSilent ? link : null
   }
 
+  /** Whether requests wait at this address, in whatever lane, and nothing comes back. */
+  isSilent(endpoint: Endpoint): boolean {
+    const suffix = ` ${formatEndpoint(endpoint)}`
+    for (const [key, { link }] of this.#slots) {
+      if (key.endsWith(suffix) && link?.isOpen === true && link.isSilent) return true
+    }
+    return false
+  }
+
   /** Closes all connections to an address: requests that wait there reject. */
   drop(endpoint: Endpoint): void {
     const suffix = ` ${formatEndpoint(endpoint)}`

@@ -10,6 +10,8 @@ import type { Link, RequestOptions, Wire } from './link.ts'
 
 /** Longer than any broker that works takes to say something, much shorter than what a request may take. */
 const SILENCE_MS = 1000
+/** Told again while it lasts: the cluster needs a while to give such a broker up, and that is what is waited for. */
+const STILL_SILENT_MS = 250
 
 export class WatchedLink implements Link {
   readonly #link: Link
@@ -76,8 +78,9 @@ export class WatchedLink implements Link {
     this.#timer = this.#env.timers.after(delayMs, () => {
       this.#timer = null
       if (this.#waiting === 0) return
-      if (this.isSilent) this.#onSilent()
-      this.#arm(SILENCE_MS)
+      const silentMs = this.#env.clock.monoMs() - this.#heardAtMs
+      if (silentMs >= SILENCE_MS) this.#onSilent()
+      this.#arm(silentMs >= SILENCE_MS ? STILL_SILENT_MS : SILENCE_MS - silentMs)
     })
   }
 

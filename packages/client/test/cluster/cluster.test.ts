@@ -115,6 +115,64 @@ describe('cluster', () => {
     cluster.close()
   })
 
+  it('asks the next broker for metadata when one that it is connected to says nothing', async () => {
+    const fake = await FakeCluster.start(2)
+    const cluster = open(fake)
+    await fake.until(cluster.connect(cluster.scope()))
+    fake.intercept('Metadata', (_request, broker) => (broker === 1 ? 'ignore' : undefined))
+    const startMs = fake.world.clock.monoMs()
+    await fake.until(cluster.refresh())
+    expect(fake.seen.at(-1)).toMatchObject({ brokerId: 2, request: { api: 'Metadata' } })
+    expect(fake.world.clock.monoMs() - startMs).toBeLessThan(600)
+    cluster.close()
+  })
+
+  it('asks another broker when the last one knew no leader', async () => {
+    const fake = await FakeCluster.start(2)
+    fake.createTopic('flights')
+    const cluster = open(fake)
+    await fake.until(cluster.topic('flights', cluster.scope()))
+    const leaderless = {
+      errorCode: ErrorCode.LEADER_NOT_AVAILABLE,
+      partitionIndex: 0,
+      leaderId: -1 as never,
+      replicaNodes: [],
+      isrNodes: [],
+    }
+    fake.intercept('Metadata', (_request, broker) =>
+      broker === 1
+        ? { brokers: fake.brokers, topics: [{ errorCode: 0, name: 'flights', partitions: [leaderless] }] }
+        : undefined,
+    )
+    await fake.until(cluster.refresh())
+    expect(cluster.route('flights', 0)).toBeUndefined()
+    await fake.until(cluster.refresh())
+    expect(cluster.route('flights', 0)).toBeDefined()
+    expect(fake.seen.at(-1)!.brokerId).toBe(2)
+    cluster.close()
+  })
+
+  it('asks no broker that keeps other requests of this client waiting, while there is another one', async () => {
+    const fake = await FakeCluster.start(2)
+    const cluster = open(fake)
+    await fake.until(cluster.connect(cluster.scope()))
+    fake.intercept('ListOffsets', () => 'ignore')
+    const [first] = cluster.metadata.brokers
+    const request = { replicaId: -1 as never, topics: [] }
+    const lost = cluster.request(first!, 'ListOffsets', request, { lane: 'other', timeoutMs: 5000 })
+    const unanswered = expect(lost).rejects.toMatchObject({ code: 'TIMEOUT' })
+    await fake.advance(999)
+    const seen = fake.seen.length
+    // It notices after a second, and asks who leads now.
+    await fake.advance(10)
+    await fake.until(cluster.refresh())
+    const asked = fake.seen.slice(seen).filter(({ request: { api } }) => api === 'Metadata')
+    expect(asked.map(({ brokerId }) => brokerId)).toEqual([2, 2])
+    await fake.advance(5000)
+    await unanswered
+    cluster.close()
+  })
+
   it("sends requests to a broker thread's own port only while that can be reached", async () => {
     const fake = await FakeCluster.start()
     fake.createTopic('flights')

@@ -216,7 +216,7 @@ export class Fetcher {
       this.#onAnswer(targets, response)
     } catch (error) {
       if (signal.aborted) return
-      if (needsRefresh(error)) this.#cluster.refreshSoon()
+      if (needsRefresh(error)) void this.#cluster.refreshSoon()
       for (const { cursor, generation } of targets) {
         if (cursor.generation === generation) this.#onFailed(cursor, error as Error)
       }
@@ -283,7 +283,7 @@ export class Fetcher {
 
   #onError(cursor: PartitionCursor, errorCode: number): void {
     const error = new BrokerError(errorCode, fetchFrom(cursor))
-    if (error.refreshMetadata) this.#cluster.refreshSoon()
+    if (error.refreshMetadata) void this.#cluster.refreshSoon()
     this.#onFailed(cursor, error)
   }
 
@@ -302,7 +302,7 @@ export class Fetcher {
       )
     }
     if (error instanceof BrokerError && error.errorCode === ErrorCode.LEADER_NOT_AVAILABLE)
-      this.#cluster.refreshSoon()
+      void this.#cluster.refreshSoon()
     cursor.retryAtMs =
       nowMs + Math.max(1, backoffMs({ initialMs, maxMs }, cursor.failures, this.#env.rng.u32()))
   }

@@ -20,6 +20,7 @@ export interface QueueLimits {
 }
 
 const NONE = -1
+const UNKNOWN_LEADER_EPOCH = -1
 
 export class PartitionQueue {
   readonly topic: string
@@ -32,6 +33,8 @@ export class PartitionQueue {
   #isOpen = false
   /** Not before this, after a failed try. */
   #retryAtMs = 0
+  /** Of the leader that batches go to now. */
+  #leaderEpoch = UNKNOWN_LEADER_EPOCH
 
   constructor(topic: string, partition: number, limits: QueueLimits) {
     this.topic = topic
@@ -60,6 +63,13 @@ export class PartitionQueue {
 
   isInFlight(batch: ProducerBatch): boolean {
     return this.#inFlight.has(batch)
+  }
+
+  /** Batches go to this leader from now on: what has failed at another one has no reason to wait. */
+  onLeaderEpoch(leaderEpoch: number): void {
+    if (leaderEpoch === this.#leaderEpoch) return
+    this.#leaderEpoch = leaderEpoch
+    this.#retryAtMs = 0
   }
 
   /** Starts a new open batch; the present one takes no more records. */
@@ -104,6 +114,7 @@ export class PartitionQueue {
     if (identity !== null) this.#prepare(batch, identity)
     this.#inFlight.add(batch)
     batch.wasFirst = index === 0
+    batch.leaderEpoch = this.#leaderEpoch
     batch.attempts++
     return batch
   }
@@ -114,10 +125,10 @@ export class PartitionQueue {
     this.#batches.splice(this.#batches.indexOf(batch), 1)
   }
 
-  /** A batch in flight goes out again, before all later ones. */
+  /** A batch in flight goes out again, before all later ones. @param atMs not before, unless another leader is known */
   onRetry(batch: ProducerBatch, atMs: number): void {
     this.#inFlight.delete(batch)
-    this.#retryAtMs = atMs
+    if (batch.leaderEpoch === this.#leaderEpoch) this.#retryAtMs = atMs
   }
 
   /** A batch in flight was too large: `parts` take its place, and its sequence. */

@@ -32,6 +32,8 @@ export class ProducerBatch {
   attempts = 0
   /** Why the last try failed. */
   lastError: Error | null = null
+  /** Of the leader that it was sent to last. */
+  leaderEpoch = -1
   /** When it was sent last, all batches before it were done with. */
   wasFirst = false
   /** A try ended without a word on whether the batch was stored. */

@@ -161,6 +161,8 @@ export class Sender {
         wakeAtMs = Math.min(wakeAtMs, queue.batches[0]!.deadlineMs)
         continue
       }
+      const known = this.#cluster.metadata.partition(queue.topic, queue.partition)
+      if (known !== undefined) queue.onLeaderEpoch(known.leaderEpoch)
       const readyAtMs = queue.readyAtMs(isUrgent)
       const isReady = readyAtMs <= nowMs
       if (!isReady) wakeAtMs = Math.min(wakeAtMs, readyAtMs)
@@ -205,7 +207,12 @@ export class Sender {
       this.#accumulator.fail(queue, batch, error)
       this.#onProgress()
     }
-    this.#cluster.refreshSoon()
+    this.#refresh()
+  }
+
+  /** Another leader is news for batches that wait. */
+  #refresh(): void {
+    void this.#cluster.refreshSoon().then(() => this.wake())
   }
 
   #sendGroup({ endpoint, ready, willing }: LeaderGroup): void {
@@ -260,7 +267,7 @@ export class Sender {
         this.#onAnswer(sent, await link.request('Produce', request, { timeoutMs: requestTimeoutMs }))
       }
     } catch (error) {
-      if (needsRefresh(error) || error instanceof TimeoutError) this.#cluster.refreshSoon()
+      if (needsRefresh(error) || error instanceof TimeoutError) this.#refresh()
       for (const { queue, batch } of sent) this.#onFailed(queue, batch, error as Error, { hasLeft })
     }
   }
@@ -301,7 +308,7 @@ export class Sender {
       const error = new BrokerError(answer.errorCode, produceTo(batch), answer.errorMessage)
       const hint = leaderHint(batch, answer)
       if (hint !== null) this.#cluster.metadata.applyLeaderHint(hint)
-      if (error.refreshMetadata) this.#cluster.refreshSoon()
+      if (error.refreshMetadata) this.#refresh()
       this.#onFailed(queue, batch, error, { hasLeft: true, answer })
     }
   }

@@ -47,6 +47,26 @@ describe('partition queue', () => {
     expect(queue.take(null)).toBe(second)
   })
 
+  it('sends a batch that failed at one leader to another one without waiting', () => {
+    const first = batch(0)
+    const queue = queueOf(first)
+    queue.onLeaderEpoch(3)
+    queue.take(null)
+    queue.onRetry(first, 500)
+    queue.onLeaderEpoch(3)
+    expect(queue.readyAtMs(true)).toBe(500)
+    queue.onLeaderEpoch(4)
+    expect(queue.readyAtMs(true)).toBe(0)
+    queue.take(null)
+    queue.onLeaderEpoch(5)
+    // An answer of the leader before: what it says holds no more.
+    queue.onRetry(first, 900)
+    expect(queue.readyAtMs(true)).toBe(0)
+    queue.take(null)
+    queue.onRetry(first, 900)
+    expect(queue.readyAtMs(true)).toBe(900)
+  })
+
   it('sends a failed batch again before all others, after its backoff', () => {
     const [first, second] = [batch(0), batch(1)]
     const queue = queueOf(first, second)

@@ -28,6 +28,8 @@ import { leastIsrSize } from '../replica.ts'
 import type { Replica } from '../replica.ts'
 
 const UNKNOWN_PROCESS = -1
+/** Appends that wait for so long without any getting further: the followers are not there. */
+const STALL_MS = 500
 
 export class Leader {
   readonly kind = 'leader'
@@ -43,6 +45,9 @@ export class Leader {
   /** The controller has gone on without this leader; the metadata will say how. */
   #isSuperseded = false
   #proposesAgainAtMs = -Infinity
+  /** Since when appends wait without any getting further; Infinity: none waits. */
+  #stalledSinceMs = Infinity
+  #hasStalled = false
 
   constructor(replica: Replica, partition: PartitionState) {
     this.#replica = replica
@@ -64,6 +69,14 @@ export class Leader {
 
   get followers(): readonly FollowerProgress[] {
     return this.#followers
+  }
+
+  /**
+   * Neither controllers nor followers are there: most likely others have gone on without this leader, and whoever waits here
+   * had better ask them. One that can still commit leads on without controllers.
+   */
+  get isDoubted(): boolean {
+    return this.#hasStalled && this.#replica.brokers.isOwnSessionOver()
   }
 
   /**
@@ -105,13 +118,14 @@ export class Leader {
   }
 
   onTick(): void {
+    this.#maybeDoubt()
     this.#maybePropose()
     // A replica that was waited for to join the ISR may not keep up any more.
     this.#maybeRaiseHighWatermark()
   }
 
   onLeave(error: AckError): void {
-    this.#fail(this.#waits.takeAll(), error)
+    this.#failAll(error)
     for (const follower of this.#followers) {
       if (follower.waiting !== null) this.#refuse(follower.waiting, 'NOT_LEADER_OR_FOLLOWER')
     }
@@ -120,18 +134,19 @@ export class Leader {
   // Appends
 
   appendRefusal(requiredAcks: number): AppendRefusal | null {
-    if (this.#epochStartOffset === null) return 'NOT_LEADER_OR_FOLLOWER'
+    if (this.#epochStartOffset === null || this.isDoubted) return 'NOT_LEADER_OR_FOLLOWER'
     return requiredAcks === -1 && !this.#hasEnoughReplicas ? 'NOT_ENOUGH_REPLICAS' : null
   }
 
   onAppended(endOffset: Offset, waits: readonly AckWait[]): void {
     assert(this.#epochStartOffset !== null, 'append before the epoch began')
     this.#replica.log.appendedAsLeader(endOffset)
+    if (this.#waits.isEmpty && waits.length > 0) this.#stalledSinceMs = this.#replica.nowMs
     for (const wait of waits) this.#waits.add(wait)
     if (this.#replica.isFlushedToAck) this.#replica.flush()
     this.#tellRecords()
     if (this.#hasEnoughReplicas) this.#maybeRaiseHighWatermark()
-    else this.#fail(this.#waits.takeAll(), 'NOT_ENOUGH_REPLICAS_AFTER_APPEND')
+    else this.#failAll('NOT_ENOUGH_REPLICAS_AFTER_APPEND')
   }
 
   onFlushed(): void {
@@ -232,6 +247,8 @@ export class Leader {
     if (!replica.raiseHighWatermark(end)) return
     const waits = this.#waits.takeBelow(end)
     if (waits.length > 0) replica.emit({ kind: 'release', waits })
+    this.#stalledSinceMs = this.#waits.isEmpty ? Infinity : replica.nowMs
+    this.#hasStalled = false
   }
 
   /** Without waiting for it, a leader that is alone in its ISR would run away from it forever. */
@@ -244,7 +261,16 @@ export class Leader {
     )
   }
 
-  #fail(waits: readonly AckWait[], error: AckError): void {
+  #maybeDoubt(): void {
+    const { nowMs, brokers } = this.#replica
+    if (nowMs - this.#stalledSinceMs < STALL_MS || !brokers.isOwnSessionOver()) return
+    this.#hasStalled = true
+    this.#failAll('NOT_LEADER_OR_FOLLOWER')
+  }
+
+  #failAll(error: AckError): void {
+    this.#stalledSinceMs = Infinity
+    const waits = this.#waits.takeAll()
     if (waits.length > 0) this.#replica.emit({ kind: 'fail', waits, error })
   }
 
@@ -289,7 +315,7 @@ export class Leader {
 
   #onIsrOrMinimum(): void {
     if (this.#hasEnoughReplicas) this.#maybeRaiseHighWatermark()
-    else this.#fail(this.#waits.takeAll(), 'NOT_ENOUGH_REPLICAS_AFTER_APPEND')
+    else this.#failAll('NOT_ENOUGH_REPLICAS_AFTER_APPEND')
   }
 
   #mayChangeIsr(follower: FollowerProgress): boolean {

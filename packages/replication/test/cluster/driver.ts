@@ -143,6 +143,7 @@ export class Driver {
           const known = this.version?.brokers.get(id)
           return known === undefined || known.isFenced || known.isStopping ? null : known.epoch
         },
+        isOwnSessionOver: () => false,
       },
     })
   }

@@ -145,6 +145,71 @@ describe('an append', () => {
   })
 })
 
+describe('a leader that no controller has answered for as long as a session lasts', () => {
+  function cutOff(): SingleReplica {
+    const single = leader()
+    single.isOwnSessionOver = true
+    return single
+  }
+
+  it('leads on while its followers follow', () => {
+    const single = cutOff()
+    for (let end = 1; end < 20; end += 1) {
+      single.nowMs += 100
+      single.append(end)
+      single.flushed()
+      single.fetch(2, end)
+      single.fetch(3, end)
+      expect(single.all('release')).toHaveLength(1)
+      single.step({ kind: 'tick' })
+    }
+    expect(single.replica.appendRefusal(-1)).toBeNull()
+    expect(single.replica.isDoubted).toBe(false)
+  })
+
+  it('sends away who waits, and who comes, once its followers do not follow either', () => {
+    const single = cutOff()
+    single.append(1)
+    single.nowMs += 300
+    single.append(2)
+    single.nowMs += 199
+    single.step({ kind: 'tick' })
+    expect(single.all('fail')).toEqual([])
+    single.nowMs += 1
+    single.step({ kind: 'tick' })
+    const waits = [{ endOffset: 1 }, { endOffset: 2 }]
+    expect(single.the('fail')).toEqual({ kind: 'fail', waits, error: 'NOT_LEADER_OR_FOLLOWER' })
+    expect(single.replica.isDoubted).toBe(true)
+    expect([-1, 1].map((acks) => single.replica.appendRefusal(acks))).toEqual(
+      Array(2).fill('NOT_LEADER_OR_FOLLOWER'),
+    )
+  })
+
+  it('takes appends again when its followers are back, or a controller is', () => {
+    const single = cutOff()
+    single.append(1)
+    single.flushed()
+    single.nowMs += 500
+    single.step({ kind: 'tick' })
+    single.isOwnSessionOver = false
+    expect(single.replica.appendRefusal(-1)).toBeNull()
+    single.isOwnSessionOver = true
+    expect(single.replica.appendRefusal(-1)).toBe('NOT_LEADER_OR_FOLLOWER')
+    single.fetch(2, 1)
+    single.fetch(3, 1)
+    expect(single.replica.appendRefusal(-1)).toBeNull()
+  })
+
+  it('in session waits for its followers as long as the clients do', () => {
+    const single = leader()
+    single.append(1)
+    single.nowMs += 5000
+    single.step({ kind: 'tick' })
+    expect(single.all('fail')).toEqual([])
+    expect(single.replica.appendRefusal(-1)).toBeNull()
+  })
+})
+
 describe('a fetch', () => {
   it('waits until there are records', () => {
     const single = leader()

@@ -1,13 +1,11 @@
 /** Traps of partitions' replication that need faults in just the right order (RELIABILITY.md §1.2, 14–23). */
 import { assert } from '@millrace/base'
-import type { PartitionImage } from '@millrace/metadata'
 import type { ClusterNode } from '../cluster/cluster-node.ts'
-import type { SimCluster } from '../cluster/sim-cluster.ts'
+import { CHANGE_MS, leaderOf, partitionOf, requireAllInSync } from './replicated-topic.ts'
 import { attempt, requireRead, ScriptedClient } from './scripted-client.ts'
-import { requireActive, requireServing, type ScriptedScenario } from './scripted-cluster.ts'
+import { requireServing, type ScriptedScenario } from './scripted-cluster.ts'
 
 const ROUNDS = 4
-const CHANGE_MS = 60_000
 /** Of a sync on a slow disk: longer than it takes to notice that a leader is gone. */
 const SLOW_SYNC_MS = 3000
 /** Longer than the controller takes to change an ISR, shorter than what a replica may lag behind. */
@@ -103,25 +101,6 @@ function powerCutSlow(node: ClusterNode): void {
 
 function keep(kept: Map<number, string>, client: ScriptedClient, values: readonly string[]): void {
   client.produce('data', values).forEach((offset, i) => kept.set(offset, values[i]!))
-}
-
-function partitionOf(cluster: SimCluster): PartitionImage {
-  return requireActive(cluster, CHANGE_MS).quorum!.image.partition('data', 0)!
-}
-
-/** Who leads the topic's partition, as the controllers see it; undefined: nobody does. */
-function leaderOf(cluster: SimCluster): ClusterNode | undefined {
-  const { leader } = partitionOf(cluster)
-  return cluster.brokers.find(({ id }) => id === leader)
-}
-
-function requireAllInSync(cluster: SimCluster): void {
-  requireServing(cluster)
-  const isWhole = (): boolean => {
-    const { isr, replicas } = partitionOf(cluster)
-    return isr.length === replicas.length
-  }
-  cluster.world.runUntil(isWhole, CHANGE_MS, 'all in sync')
 }
 
 export const replicaScenarios: readonly ScriptedScenario[] = [joining, slowFollowers, slowDisk]

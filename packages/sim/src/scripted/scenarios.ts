@@ -1,5 +1,6 @@
 /** All scenarios that are written by hand. */
 import { diskScenarios } from './disk-scenarios.ts'
+import { failoverScenarios } from './failover-scenarios.ts'
 import { quorumScenarios } from './quorum-scenarios.ts'
 import { replicaScenarios } from './replica-scenarios.ts'
 import type { ScriptedScenario } from './scripted-cluster.ts'
@@ -8,4 +9,5 @@ export const scriptedScenarios: readonly ScriptedScenario[] = [
   ...quorumScenarios,
   ...diskScenarios,
   ...replicaScenarios,
+  ...failoverScenarios,
 ]

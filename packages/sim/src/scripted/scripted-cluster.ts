@@ -38,8 +38,12 @@ export interface ScriptedScenario {
 
 /** @throws Violation, Error where the guarantee does not hold */
 export async function runScripted({ shape, script }: ScriptedScenario): Promise<void> {
-  const plans = await loadPlans({ ...CALM, ...shape })
-  await simulate({ seed: SEED }, (world) => {
+  const whole = { ...CALM, ...shape }
+  const plans = await loadPlans(whole)
+  const { latencyMs, jitterMs, syncMs, syncStallMs, shortOneIn } = whole
+  const network = { latencyMs, jitterMs }
+  const disk = { latencyMsMax: syncMs, stallOneIn: 100, stallMsMax: syncStallMs, shortOneIn }
+  await simulate({ seed: SEED, network, disk }, (world) => {
     const cluster = new SimCluster(world, plans)
     cluster.start()
     world.runUntil(() => cluster.nodes.every(({ running }) => running !== null), START_MS, 'the start')

@@ -7,7 +7,7 @@
  * request of this side waits there, too; only answers of the connection that is in use count.
  */
 import type { BufferPool, Endpoint, Env, NodeId, TimerId } from '@millrace/base'
-import { connect, RequestTimeoutError } from '@millrace/net'
+import { connect, ConnectionError, RequestTimeoutError } from '@millrace/net'
 import type { ClientConnection } from '@millrace/net'
 import { ErrorCode } from '@millrace/protocol'
 import type { ResponseOf } from '@millrace/protocol'
@@ -32,6 +32,8 @@ const MAX_WAIT_MS = 500
 /** An answer that takes so long: the connection is cut somewhere, the leader stands still, or too much was asked for. */
 const SILENCE_MAX_MS = MAX_WAIT_MS + 1500
 const CONNECT_TIMEOUT_MS = 1000
+/** The controller finds out in less whether a broker is gone; if it has not, the leader is only out of this one's reach. */
+const LOST_MAX_MS = 2000
 const BACKOFF_FIRST_MS = 10
 const BACKOFF_MAX_MS = 500
 /**
@@ -54,6 +56,8 @@ export class LeaderLink {
   #requestsInFlight = 0
   #responseBytesMax = RESPONSE_BYTES_MAX
   #lastUsedMs: number
+  /** When the leader's side ended the connection; null: it has been reached since, or nobody can tell. */
+  #lostAtMs: number | null = null
   #isScheduled = false
   #isClosed = false
 
@@ -66,6 +70,18 @@ export class LeaderLink {
   /** For how long nothing has been asked of this leader. */
   get idleMs(): number {
     return this.#fetches.isEmpty ? this.#options.env.clock.monoMs() - this.#lastUsedMs : 0
+  }
+
+  get isOpen(): boolean {
+    return this.#connection !== null
+  }
+
+  /**
+   * The leader's side ended the connection a moment ago, and whoever dials it is refused since: its process is most likely
+   * gone, and the cluster about to say so.
+   */
+  get isLost(): boolean {
+    return this.#lostAtMs !== null && this.#options.env.clock.monoMs() - this.#lostAtMs < LOST_MAX_MS
   }
 
   add(sent: SentFetch): void {
@@ -87,6 +103,7 @@ export class LeaderLink {
       this.#dialling?.attempt.abort(new Error('the leader listens elsewhere'))
       this.#connection?.close()
     }
+    if (isNewProcess) this.#lostAtMs = null
     if (hasMoved || isNewProcess) this.#endBackoff()
   }
 
@@ -140,6 +157,8 @@ export class LeaderLink {
       (connection) => this.#onConnected(connection),
       (error: unknown) => {
         this.#dialling = null
+        // Whatever else it is says nothing about the process.
+        if (!(error instanceof ConnectionError && error.reason === 'refused')) this.#lostAtMs = null
         if (!this.#isClosed) this.#giveUp(String(error))
       },
     )
@@ -150,8 +169,11 @@ export class LeaderLink {
     if (this.#isClosed) return connection.close()
     this.#connection = connection
     this.#requestsInFlight = 0
+    this.#lostAtMs = null
     connection.onceClosed((error) => {
       this.#connection = null
+      if (error.reason === 'eof' || error.reason === 'reset')
+        this.#lostAtMs = this.#options.env.clock.monoMs()
       if (!this.#isClosed) this.#giveUp(error.message)
     })
     this.#send()

@@ -69,6 +69,18 @@ export class ReplicaFetcher implements ReplicaFetches {
     }
   }
 
+  /** Its process is most likely gone, though the cluster has not said so yet. */
+  isLost(leaderId: NodeId): boolean {
+    let isLost = false
+    for (const link of this.#links.values()) {
+      if (link.leaderId !== leaderId) continue
+      // Only one of its shards is gone.
+      if (link.isOpen) return false
+      isLost ||= link.isLost
+    }
+    return isLost
+  }
+
   close(): void {
     for (const link of this.#links.values()) link.close()
     this.#links.clear()
