@@ -15,26 +15,19 @@ class Rig {
   readonly warnings: string[] = []
   /** What it is cut for has passed. */
   isUnwanted = false
-  logStartOffset = offset(2)
-  logEndOffset = offset(9)
   cutFailure: DiskError | null = null
+  readonly log = {
+    logStartOffset: offset(2),
+    logEndOffset: offset(9),
+    truncateTo: (end: Offset) => this.#change(`to ${end}`, end),
+    truncateFullyAndStartAt: (start: Offset) => this.#change(`all, to begin at ${start}`, start),
+    flush: (done: Done) => void this.flushes.push(done),
+  }
   readonly cuts: LogCuts
 
   constructor() {
-    const rig = this
-    const log = {
-      get logStartOffset() {
-        return rig.logStartOffset
-      },
-      get logEndOffset() {
-        return rig.logEndOffset
-      },
-      truncateTo: (end: Offset) => rig.#change(`to ${end}`, end),
-      truncateFullyAndStartAt: (start: Offset) => rig.#change(`all, to begin at ${start}`, start),
-      flush: (done: Done) => void rig.flushes.push(done),
-    }
     this.cuts = new LogCuts({
-      log: log as unknown as Log,
+      log: this.log as unknown as Log,
       name: { topic: 'flights', partition: 0 },
       journal: { ...silentLog, warn: (_fields, message) => void this.warnings.push(message) },
       saveCheckpoint: () => {
@@ -54,7 +47,7 @@ class Rig {
   #change(what: string, end: Offset): void {
     if (this.cutFailure !== null) throw this.cutFailure
     this.done.push(what)
-    this.logEndOffset = end
+    this.log.logEndOffset = end
   }
 }
 
@@ -122,7 +115,7 @@ describe('a log that is cut', () => {
     const rig = new Rig()
     rig.cuts.maybeBeginAtStart()
     expect(rig.done).toEqual([])
-    rig.logStartOffset = offset(12)
+    rig.log.logStartOffset = offset(12)
     rig.cuts.maybeBeginAtStart()
     expect(rig.done).toEqual(['all, to begin at 12'])
     rig.flushes[0]!(BROKEN)
