@@ -45,6 +45,8 @@ export interface ShardConfig {
 
   /** A follower that was not at the log's end for so long is out of sync (`replica.lag.time.max.ms`). */
   readonly replicaLagTimeMaxMs: number
+  /** How long a partition remembers a producer that sends nothing (`producer.id.expiration.ms`). */
+  readonly producerIdExpirationMs: number
 
   /** How often recovery points and log start offsets are written down. */
   readonly checkpointIntervalMs: number

@@ -14,6 +14,7 @@ import type { PartitionCheckpoint, StartingPoint } from './shard-control.ts'
 export interface LogOpenerOptions {
   readonly env: Pick<Env, 'disk' | 'clock' | 'jobs' | 'log'>
   readonly dataDirectory: string
+  readonly producerIdExpirationMs: number
   readonly startingPoints: readonly StartingPoint[]
   /** Whether recovery runs in the maintenance pool. */
   readonly recoverInPool: boolean
@@ -69,7 +70,7 @@ export class LogOpener {
     { recoveryPoint, logStartOffset, cleanShutdown }: Omit<StartingPoint, keyof TopicPartition>,
     recovery?: RecoveryReport,
   ): Log {
-    const { env } = this.#options
+    const { env, producerIdExpirationMs } = this.#options
     return Log.open({
       disk: env.disk,
       clock: env.clock,
@@ -81,6 +82,7 @@ export class LogOpener {
       ...(logStartOffset !== null && { logStartOffset }),
       ...(recovery !== undefined && { recovery }),
       checkpoints: this.#checkpointsFor(identity),
+      producerIdExpirationMs,
       log: env.log,
     })
   }

@@ -265,6 +265,7 @@ export class Shard implements ShardControl {
         env,
         startingPoints,
         dataDirectory: config.dataDirectory,
+        producerIdExpirationMs: config.producerIdExpirationMs,
         recoverInPool: config.jobThreads.maintenance > 0,
         saveCheckpoint: (checkpoint) => supervisor.saveCheckpoint(checkpoint),
       }),

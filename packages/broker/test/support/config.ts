@@ -24,6 +24,7 @@ export function testConfig(dataDirectory: string, changes: Partial<BrokerConfig>
     inlineValidationBytesMax: 32 * 1024,
     bufferPoolBytesMax: 16 * 1024 * 1024,
     replicaLagTimeMaxMs: 10_000,
+    producerIdExpirationMs: 86_400_000,
     checkpointIntervalMs: 60_000,
     retentionCheckIntervalMs: 300_000,
     drainTimeoutMs: 1000,

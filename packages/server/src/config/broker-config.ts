@@ -31,6 +31,7 @@ export function brokerConfig(
     inlineValidationBytesMax: values['codec.inline.max.bytes'],
     bufferPoolBytesMax: values['buffer.pool.max.bytes'],
     replicaLagTimeMaxMs: values['replica.lag.time.max.ms'],
+    producerIdExpirationMs: values['producer.id.expiration.ms'],
     checkpointIntervalMs: values['log.flush.offset.checkpoint.interval.ms'],
     retentionCheckIntervalMs: values['log.retention.check.interval.ms'],
     drainTimeoutMs: values['shutdown.drain.timeout.ms'],

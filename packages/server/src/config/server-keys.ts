@@ -138,6 +138,12 @@ export const housekeepingKeys = {
     unit: 'ms',
     text: 'A follower that has not been at the end of the log for so long leaves the ISR. One whose broker is gone leaves it as soon as that is fenced.',
   }),
+  'producer.id.expiration.ms': intKey({
+    default: 86_400_000,
+    min: 1,
+    unit: 'ms',
+    text: 'How long a partition remembers an idempotent producer that sends nothing: a batch that it sends once more after that is stored again.',
+  }),
   'log.flush.offset.checkpoint.interval.ms': intKey({
     default: 60_000,
     min: 1,

@@ -37,6 +37,12 @@ describe('roles', () => {
     expect(own).not.toBe(null)
   })
 
+  test('of a broker come with how long it remembers producers', async () => {
+    expect((await config(broker)).broker?.producerIdExpirationMs).toBe(86_400_000)
+    const shorter = await config({ ...broker, 'producer.id.expiration.ms': 60_000 })
+    expect(shorter.broker?.producerIdExpirationMs).toBe(60_000)
+  })
+
   test('of a controller leave it without a broker', async () => {
     const { roles, broker: own } = await config({ ...controller, listeners: '127.0.0.1:9101' })
     expect(roleNames(roles)).toEqual(['controller'])
