@@ -126,7 +126,9 @@ export class Leader {
 
   onAppended(endOffset: Offset, waits: readonly AckWait[]): void {
     assert(this.#epochStartOffset !== null, 'append before the epoch began')
-    this.#replica.log.appendedAsLeader(endOffset)
+    const { log, nowMs } = this.#replica
+    for (const follower of this.#followers) follower.endMoves(log.logEndOffset, nowMs)
+    log.appendedAsLeader(endOffset)
     for (const wait of waits) this.#waits.add(wait)
     if (this.#replica.isFlushedToAck) this.#replica.flush()
     this.#tellRecords()
