@@ -24,6 +24,11 @@ export function scenario(name: string, run: Scenario['run']): Scenario {
   return { name, run }
 }
 
+/** Through JSON, so that what is compared now and what is recorded have the same form. */
+export function plain(answer: unknown): unknown {
+  return JSON.parse(JSON.stringify(answer)) as unknown
+}
+
 /** Codes as names: a report of a difference should be readable without a table. */
 export function errorName(code: number): string {
   return code === ErrorCode.NONE ? 'NONE' : errorInfo(code).name
@@ -81,6 +86,7 @@ export interface ProduceOptions {
   readonly partition?: number
   readonly acks?: number
   readonly version?: number
+  readonly timeoutMs?: number
 }
 
 export async function produce(
@@ -89,9 +95,9 @@ export async function produce(
   records: Buffer | null,
   options: ProduceOptions = {},
 ): Promise<unknown> {
-  const { partition = 0, acks = -1, version = 9 } = options
+  const { partition = 0, acks = -1, version = 9, timeoutMs = 10_000 } = options
   const topicData = [{ name: topic, partitionData: [{ index: partition, records }] }]
-  const body = { transactionalId: null, acks, timeoutMs: 10_000, topicData }
+  const body = { transactionalId: null, acks, timeoutMs, topicData }
   const response = await world.connection.request('Produce', version, body)
   const { errorCode, baseOffset, logAppendTimeMs, logStartOffset, recordErrors } =
     response.responses[0]!.partitionResponses[0]!
@@ -114,6 +120,8 @@ export interface FetchOptions {
   readonly isolationLevel?: number
   readonly sessionId?: number
   readonly sessionEpoch?: number
+  readonly version?: number
+  readonly rackId?: string
 }
 
 /** The raw answer about one partition, with the top-level error. */
@@ -143,9 +151,9 @@ export async function fetchFrom(
     sessionEpoch: options.sessionEpoch ?? -1,
     topics: [{ topic, partitions }],
     forgottenTopicsData: [],
-    rackId: '',
+    rackId: options.rackId ?? '',
   }
-  return world.connection.request('Fetch', 12, body as never)
+  return world.connection.request('Fetch', options.version ?? 12, body as never)
 }
 
 /** What a consumer would notice of an answer to a fetch of one partition. */

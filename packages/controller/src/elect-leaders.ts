@@ -26,7 +26,7 @@ const ELECTED = { errorCode: ErrorCode.NONE, errorMessage: null }
 export function handleElectLeaders(request: Request, context: DecisionContext): Decision<Response> {
   const { electionType, topicPartitions } = request
   if (electionType !== ElectionType.PREFERRED && electionType !== ElectionType.UNCLEAN) {
-    return { records: [], response: { errorCode: ErrorCode.INVALID_REQUEST, replicaElectionResults: [] } }
+    return { records: [], response: refusedElection(topicPartitions ?? []) }
   }
   const changes = new PartitionChanges(context)
   const isForAll = topicPartitions === null
@@ -45,6 +45,16 @@ export function handleElectLeaders(request: Request, context: DecisionContext): 
   }
   const { records, uncleanElections } = changes
   return { records, response: { replicaElectionResults }, uncleanElections }
+}
+
+/** Version 0 has no other place for an error than beside each partition. */
+function refusedElection(asked: NonNullable<Request['topicPartitions']>): Response {
+  const errorCode = ErrorCode.INVALID_REQUEST
+  const replicaElectionResults = asked.map(({ topic, partitions }) => ({
+    topic,
+    partitionResult: partitions.map((partitionId) => ({ partitionId, errorCode })),
+  }))
+  return { errorCode, replicaElectionResults }
 }
 
 function* allPartitions({ topics }: MetadataImage) {

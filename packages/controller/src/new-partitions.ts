@@ -7,7 +7,7 @@ import { type BrokersImage, isAvailable } from '@millrace/metadata'
 import { ErrorCode, metadataRecord, type MetadataRecord } from '@millrace/protocol'
 import { type Refusal, refusal } from './decision.ts'
 import { directoryOf } from './log-directory.ts'
-import { availableBrokers, placeReplicas, type Placement } from './replica-placement.ts'
+import { availableBrokers, placeReplicas, type Placement, unavailableBrokers } from './replica-placement.ts'
 
 /** Replicas of each new partition, or why they can't be placed. */
 export type Assignment = { readonly replicas: readonly (readonly NodeId[])[] }
@@ -15,20 +15,20 @@ export type Assignment = { readonly replicas: readonly (readonly NodeId[])[] }
 export function placedAssignment(brokers: BrokersImage, placement: Placement): Assignment | Refusal {
   const available = availableBrokers(brokers)
   const { replicationFactor } = placement
-  if (replicationFactor > available.length) {
+  if (replicationFactor > brokers.size) {
     return refusal(
       ErrorCode.INVALID_REPLICATION_FACTOR,
-      `Unable to replicate the partition ${replicationFactor} time(s): only ${available.length} broker(s) are live, ` +
-        `${brokers.size} registered. ${remedy(replicationFactor, brokers.size)}`,
+      `Unable to replicate the partition ${replicationFactor} time(s): only ${brokers.size} broker(s) are registered. ` +
+        'Start more brokers, or ask for a smaller replication factor.',
     )
   }
-  return { replicas: placeReplicas(available, placement) }
-}
-
-function remedy(replicationFactor: number, registered: number): string {
-  return replicationFactor > registered
-    ? 'Start more brokers, or ask for a smaller replication factor.'
-    : 'Start the brokers that are down, or ask for a smaller replication factor.'
+  if (available.length === 0) {
+    return refusal(
+      ErrorCode.INVALID_REPLICATION_FACTOR,
+      `Unable to replicate the partition: none of ${brokers.size} registered broker(s) is live. Start the brokers that are down.`,
+    )
+  }
+  return { replicas: placeReplicas(available, unavailableBrokers(brokers), placement) }
 }
 
 /**

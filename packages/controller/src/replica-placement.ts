@@ -7,7 +7,7 @@ import { type BrokerImage, type BrokersImage, isAvailable } from '@millrace/meta
 
 export interface Placement {
   readonly partitions: number
-  /** At most the number of brokers. */
+  /** At most the number of brokers, available or not. */
   readonly replicationFactor: number
   /** Where in the circle of brokers the first leader is. */
   readonly start: number
@@ -18,17 +18,33 @@ export function availableBrokers(brokers: BrokersImage): BrokerImage[] {
   return [...brokers.values()].filter(isAvailable)
 }
 
+/** Brokers that may get replicas only where there are not enough others: they come back, or so it is to be hoped. */
+export function unavailableBrokers(brokers: BrokersImage): BrokerImage[] {
+  return [...brokers.values()].filter((broker) => !isAvailable(broker))
+}
+
 /**
- * @param brokers at least one
+ * @param available at least one
+ * @param unavailable get the last replicas, when the available ones do not suffice
  * @returns for each new partition its replicas, on distinct brokers, the preferred leader first
  */
-export function placeReplicas(brokers: readonly BrokerImage[], placement: Placement): NodeId[][] {
+export function placeReplicas(
+  available: readonly BrokerImage[],
+  unavailable: readonly BrokerImage[],
+  placement: Placement,
+): NodeId[][] {
   const { partitions, replicationFactor, start } = placement
-  assert(replicationFactor <= brokers.length, 'replicas need a broker each')
-  const circle = inRackAlternation(brokers)
-  return Array.from({ length: partitions }, (_, index) =>
-    replicasOf(circle, start + index, replicationFactor),
-  )
+  assert(replicationFactor <= available.length + unavailable.length, 'replicas need a broker each')
+  const circle = inRackAlternation(available)
+  const reserve = inRackAlternation(unavailable)
+  const lacking = Math.max(0, replicationFactor - available.length)
+  return Array.from({ length: partitions }, (_, index) => {
+    const replicas = replicasOf(circle, start + index, replicationFactor - lacking)
+    for (let step = 0; step < lacking; step++) {
+      replicas.push(reserve[(start + index + step) % reserve.length]!.id)
+    }
+    return replicas
+  })
 }
 
 /**

@@ -73,7 +73,7 @@ describe('each topic of a request is refused on its own', () => {
       'more replicas than brokers',
       topic('t', { replicationFactor: 4 }),
       ErrorCode.INVALID_REPLICATION_FACTOR,
-      'only 3 broker(s) are live, 3 registered. Start more brokers',
+      'only 3 broker(s) are registered. Start more brokers',
     ],
     [
       'an unknown key',
@@ -195,9 +195,21 @@ test('a manual assignment is taken as it is, led by its first broker that is ali
 test('without a live broker nothing is placed, and the message says so', () => {
   const [result] = create(new TestCluster([{ id: 1, fenced: true }]), topic('t'))
   expect(result).toMatchObject({ errorCode: ErrorCode.INVALID_REPLICATION_FACTOR })
-  expect(result!.errorMessage).toContain(
-    'only 0 broker(s) are live, 1 registered. Start the brokers that are down',
+  expect(result!.errorMessage).toContain('none of 1 registered broker(s) is live. Start the brokers')
+})
+
+test('a broker that is down gets replicas where there are not enough others: it is not in sync until it is back', () => {
+  const cluster = new TestCluster([{ id: 1 }, { id: 2, fenced: true }, { id: 3 }])
+  const [whole, tooMany] = create(
+    cluster,
+    topic('whole', { replicationFactor: 3 }),
+    topic('too-many', { replicationFactor: 4 }),
   )
+  expect(whole).toMatchObject({ errorCode: 0, replicationFactor: 3 })
+  const [partition] = cluster.partitions('whole')
+  expect(partition!.replicas[2]).toBe(2)
+  expect(partition!.isr.toSorted()).toEqual([1, 3])
+  expect(tooMany).toMatchObject({ errorCode: ErrorCode.INVALID_REPLICATION_FACTOR })
 })
 
 test('a request for too much at once is refused before anything is made of it', () => {

@@ -43,6 +43,17 @@ test('for all partitions: those that need no election are left out of the answer
   expect(elect(cluster, PREFERRED, null)).toEqual([])
 })
 
+test('in a way that there is not: refused beside each partition, too, where version 0 looks for it', () => {
+  const cluster = new ReplicatedCluster()
+  const topicPartitions = [{ topic: 't', partitions: [0] }]
+  expect(cluster.run(handleElectLeaders, { electionType: 7, topicPartitions, timeoutMs: 1 })).toEqual({
+    errorCode: ErrorCode.INVALID_REQUEST,
+    replicaElectionResults: [
+      { topic: 't', partitionResult: [{ partitionId: 0, errorCode: ErrorCode.INVALID_REQUEST }] },
+    ],
+  })
+})
+
 test('an unclean election is made where nobody leads, and told', () => {
   const cluster = new ReplicatedCluster([[1, 2, 3]], { 'min.insync.replicas': '1' })
   expect(elect(cluster, UNCLEAN)).toEqual([[0, ErrorCode.ELECTION_NOT_NEEDED]])

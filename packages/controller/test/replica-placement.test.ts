@@ -25,7 +25,7 @@ test('leaders and replicas are spread evenly, each partition on distinct brokers
       (size, rounds, start, factor) => {
         const replicationFactor = 1 + (factor % size)
         const partitions = 1 + rounds
-        const placed = placeReplicas(brokers(Array.from({ length: size }, () => null)), {
+        const placed = placeReplicas(brokers(Array.from({ length: size }, () => null)), [], {
           partitions,
           replicationFactor,
           start,
@@ -40,7 +40,7 @@ test('leaders and replicas are spread evenly, each partition on distinct brokers
 })
 
 test('after whole rounds every broker holds the same number of replicas', () => {
-  const placed = placeReplicas(brokers([null, null, null, null]), {
+  const placed = placeReplicas(brokers([null, null, null, null]), [], {
     partitions: 12,
     replicationFactor: 3,
     start: 5,
@@ -49,7 +49,7 @@ test('after whole rounds every broker holds the same number of replicas', () => 
 })
 
 test('the followers of one broker are spread over all others', () => {
-  const placed = placeReplicas(brokers([null, null, null, null]), {
+  const placed = placeReplicas(brokers([null, null, null, null]), [], {
     partitions: 12,
     replicationFactor: 2,
     start: 0,
@@ -70,7 +70,7 @@ test('replicas take different racks as long as there are any left, and are even 
         const replicationFactor = 1 + (factor % racks.length)
         const all = brokers(racks)
         const rackOf = new Map(all.map(({ id, rack }) => [id, rack]))
-        for (const replicas of placeReplicas(all, { partitions: 10, replicationFactor, start })) {
+        for (const replicas of placeReplicas(all, [], { partitions: 10, replicationFactor, start })) {
           const used = new Set(replicas.map((id) => rackOf.get(id)))
           const inUse = (rack: string) => replicas.filter((id) => rackOf.get(id) === rack).length
           const most = Math.max(...racks.map(inUse))
@@ -82,4 +82,18 @@ test('replicas take different racks as long as there are any left, and are even 
       },
     ),
   )
+})
+
+test('brokers that are down get replicas only where there are not enough others, and lead nothing', () => {
+  const [one, two, ...down] = brokers([null, null, null, null])
+  const live = [one!, two!]
+  const placement = { partitions: 4, start: 0 }
+  const enough = placeReplicas(live, down, { ...placement, replicationFactor: 2 })
+  expect(new Set(enough.flat() as number[])).toEqual(new Set([1, 2]))
+  const placed = placeReplicas(live, down, { ...placement, replicationFactor: 3 }) as number[][]
+  for (const replicas of placed) {
+    expect(new Set(replicas.slice(0, 2))).toEqual(new Set([1, 2]))
+    expect(replicas[2]).toBeGreaterThan(2)
+  }
+  expect(new Set(placed.map((replicas) => replicas[2]))).toEqual(new Set([3, 4]))
 })

@@ -75,16 +75,19 @@ export function describeQuorum(
     const errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER
     return { errorCode, errorMessage: errorInfo(errorCode).text, topics: [] }
   }
+  const isAbout = (topicName: string, partitionIndex: number): boolean =>
+    topicName === METADATA_TOPIC && partitionIndex === METADATA_PARTITION
+  const isKnown = topics.some(({ topicName, partitions }) =>
+    partitions.some(({ partitionIndex }) => isAbout(topicName, partitionIndex)),
+  )
   return {
     topics: topics.map(({ topicName, partitions }) => ({
       topicName,
       partitions: partitions.map(({ partitionIndex }) =>
-        topicName === METADATA_TOPIC && partitionIndex === METADATA_PARTITION
-          ? describePartition(quorum)
-          : unknownPartition(partitionIndex),
+        isAbout(topicName, partitionIndex) ? describePartition(quorum) : unknownPartition(partitionIndex),
       ),
     })),
-    nodes: quorum.voters.voters.map(({ id, endpoint }) => ({
+    nodes: (isKnown ? quorum.voters.voters : []).map(({ id, endpoint }) => ({
       nodeId: id,
       listeners: [{ name: CONTROLLER_LISTENER, ...endpoint }],
     })),

@@ -545,6 +545,11 @@ describe('a quorum of three', () => {
         listeners: [{ name: 'CONTROLLER', port: 9000 + nodeId }],
       })),
     })
+    const unknown = { topics: [{ topicName: 'other', partitions: [{ partitionIndex: 0 }] }] }
+    expect(leader.quorum.handlers.DescribeQuorum(unknown, null as never)).toMatchObject({
+      topics: [{ partitions: [{ errorCode: 3 }] }],
+      nodes: [],
+    })
     const follower = [...cluster.nodes.values()].find((node) => node !== leader)!
     expect(follower.quorum.handlers.DescribeQuorum(request, null as never)).toMatchObject({ errorCode: 6 })
   })

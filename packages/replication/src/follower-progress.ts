@@ -59,6 +59,11 @@ export class FollowerProgress {
     this.#leaderEndAtFetch = leaderEndOffset
   }
 
+  /** The leader is about to append: who waits at the end may have fetched long ago, because there was nothing to fetch. */
+  endMoves(leaderEndOffset: Offset, nowMs: number): void {
+    if (this.endOffset === leaderEndOffset) this.#caughtUpAtMs = nowMs
+  }
+
   /** `replica.lag.time.max.ms`: at the log's end, or there not long ago. */
   keepsUp(leaderEndOffset: Offset, nowMs: number, lagTimeMaxMs: number): boolean {
     return this.endOffset === leaderEndOffset || nowMs - this.#caughtUpAtMs <= lagTimeMaxMs

@@ -39,4 +39,13 @@ describe('progress', () => {
     expect(progress.keepsUp(toOffset(4), 150, 100)).toBe(true)
     expect(progress.keepsUp(toOffset(4), 151, 100)).toBe(false)
   })
+
+  it('is measured from when the end moved on, where the follower waited at it', () => {
+    const progress = new FollowerProgress(nodeId(2), 0)
+    progress.acknowledged(fetch(1, 5), toOffset(3), 50)
+    progress.endMoves(toOffset(3), 1000)
+    expect(progress.keepsUp(toOffset(4), 1100, 100)).toBe(true)
+    progress.endMoves(toOffset(4), 1100)
+    expect(progress.keepsUp(toOffset(5), 1101, 100)).toBe(false)
+  })
 })

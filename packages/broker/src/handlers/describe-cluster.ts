@@ -10,6 +10,7 @@ import type { ClusterView } from '../shard/cluster-view.ts'
 import { ALL_CLUSTER_OPERATIONS } from './authorized-operations.ts'
 
 const ENDPOINT_OF_BROKERS = 1
+const ENDPOINT_OF_CONTROLLERS = 2
 
 export function describeClusterHandler({
   config,
@@ -20,9 +21,13 @@ export function describeClusterHandler({
 }): Handler<'DescribeCluster', RequestContext> {
   return (request, context) => {
     const { clusterId } = config
-    if (request.endpointType !== ENDPOINT_OF_BROKERS) {
+    const { endpointType } = request
+    if (endpointType !== ENDPOINT_OF_BROKERS) {
       return {
-        errorCode: ErrorCode.MISMATCHED_ENDPOINT_TYPE,
+        errorCode:
+          endpointType === ENDPOINT_OF_CONTROLLERS
+            ? ErrorCode.MISMATCHED_ENDPOINT_TYPE
+            : ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
         errorMessage: 'this endpoint is a broker: ask for endpoint type 1',
         clusterId,
         brokers: [],

@@ -2,8 +2,7 @@
  * DescribeTopicPartitions v0 (KIP-966): topics by name, partitions by index, so many at once; `nextCursor` says where the
  * next page begins. Topics that do not exist are errors only when they were asked for by name.
  */
-import { NO_NODE } from '@millrace/base'
-import { isInternalTopic } from '@millrace/metadata'
+import { invalidTopicName, isInternalTopic } from '@millrace/metadata'
 import type { MetadataImage, PartitionImage, TopicImage } from '@millrace/metadata'
 import type { RequestContext } from '@millrace/net'
 import { ErrorCode } from '@millrace/protocol'
@@ -29,17 +28,17 @@ export function describeTopicPartitionsHandler({
 
 function page(request: Request, cluster: ClusterView): Response {
   const { cursor } = request
-  let room = Math.min(request.responsePartitionLimit, PAGE_PARTITIONS_MAX)
-  if (room <= 0) room = PAGE_PARTITIONS_MAX
+  if (cursor !== null && !isCursor(cursor, request)) return everyTopic(request, ErrorCode.INVALID_REQUEST)
+  let room = Math.max(1, Math.min(request.responsePartitionLimit, PAGE_PARTITIONS_MAX))
   const topics: TopicResponse[] = []
   for (const name of wantedNames(request, cluster.image)) {
     if (cursor !== null && name < cursor.topicName) continue
     const topic = cluster.image.topics.byName(name)
     if (topic === undefined) {
-      topics.push({ errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, name, partitions: [] })
+      topics.push({ errorCode: missingTopicError(name), name, partitions: [] })
       continue
     }
-    const first = name === cursor?.topicName ? Math.max(0, cursor.partitionIndex) : 0
+    const first = name === cursor?.topicName ? cursor.partitionIndex : 0
     if (room === 0) return { topics, nextCursor: { topicName: name, partitionIndex: first } }
     const end = Math.min(topic.partitions.length, first + room)
     topics.push(describeTopic(topic, first, end, cluster))
@@ -47,6 +46,22 @@ function page(request: Request, cluster: ClusterView): Response {
     if (end < topic.partitions.length) return { topics, nextCursor: { topicName: name, partitionIndex: end } }
   }
   return { topics, nextCursor: null }
+}
+
+/** Where a page may begin: at a topic that is asked for. */
+function isCursor(cursor: NonNullable<Request['cursor']>, { topics }: Request): boolean {
+  const isAskedFor = topics.length === 0 || topics.some(({ name }) => name === cursor.topicName)
+  return isAskedFor && cursor.partitionIndex >= 0
+}
+
+function everyTopic({ topics }: Request, errorCode: number): Response {
+  return { topics: topics.map(({ name }) => ({ errorCode, name, partitions: [] })) }
+}
+
+function missingTopicError(name: string): number {
+  return invalidTopicName(name) === null
+    ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    : ErrorCode.INVALID_TOPIC_EXCEPTION
 }
 
 function wantedNames({ topics }: Request, image: MetadataImage): string[] {
@@ -82,7 +97,8 @@ function describePartition(
 ): PartitionResponse {
   const { leader, leaderEpoch, replicas, isr, eligibleLeaderReplicas, lastKnownElr } = partition
   return {
-    errorCode: leader === NO_NODE ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.NONE,
+    // Also without a leader, which `leaderId` says: this API describes, and nobody is sent anywhere by it.
+    errorCode: ErrorCode.NONE,
     partitionIndex,
     leaderId: leader,
     leaderEpoch,

@@ -11,7 +11,6 @@ import type { Partition } from '../partition/partition.ts'
 import { ledPartition } from '../topics/topic-table.ts'
 import type { BrokerAddress, ClusterView } from '../shard/cluster-view.ts'
 import type { TopicEntry, TopicTable } from '../topics/topic-table.ts'
-import { leaderEpochError } from './leader-epoch-check.ts'
 import { LeaderHints } from './leader-hints.ts'
 
 type FetchRequest = RequestOf<'Fetch'>
@@ -29,6 +28,8 @@ export interface FetchReadSurroundings {
 
 const NO_RECORDS = Buffer.alloc(0)
 const READ_COMMITTED = 1
+/** Clients that speak an earlier one could do nothing with a leader's id, for its address is not beside it (KIP-951). */
+const LEADERS_SINCE_VERSION = 16
 
 export class FetchRead {
   /** In the order of the request. */
@@ -43,14 +44,21 @@ export class FetchRead {
   readonly #surroundings: FetchReadSurroundings
   readonly #committedOnly: boolean
   readonly #isReplica: boolean
+  readonly #namesLeaders: boolean
   readonly #reads: { release(): void }[] = []
   #hints: LeaderHints | null = null
   #bytesLeft: number
 
-  constructor(request: FetchRequest, rotation: number, surroundings: FetchReadSurroundings) {
+  constructor(
+    request: FetchRequest,
+    apiVersion: number,
+    rotation: number,
+    surroundings: FetchReadSurroundings,
+  ) {
     this.#surroundings = surroundings
     this.#committedOnly = request.isolationLevel === READ_COMMITTED
     this.#isReplica = request.replicaId >= 0 || request.replicaState.replicaId >= 0
+    this.#namesLeaders = apiVersion >= LEADERS_SINCE_VERSION
     this.#bytesLeft = Math.min(request.maxBytes, surroundings.fetchResponseBytesMax)
     this.mustAnswer = request.topics.length === 0
     this.responses = this.#readTopics(request.topics, rotation)
@@ -98,13 +106,13 @@ export class FetchRead {
     for (let step = 0; step < requested.length; step++) {
       const position = (first + step) % requested.length
       const request = requested[position]!
-      const partition = topic === undefined ? unknownTopicError : ledPartition(topic, request.partition)
+      const partition = topic === undefined ? unknownTopicError : this.#partitionFor(topic, request)
       const response =
         typeof partition === 'number'
           ? this.#failed(request, partition)
           : this.#readPartition(partition, request)
       responses[position] =
-        response.errorCode === ErrorCode.NONE || topic === undefined
+        response.errorCode === ErrorCode.NONE || topic === undefined || !this.#namesLeaders
           ? response
           : this.#hinted(topic, response)
     }
@@ -116,12 +124,13 @@ export class FetchRead {
     return { ...response, ...this.#hints.of(response.errorCode, name, id, response.partitionIndex) }
   }
 
-  #readPartition(partition: Partition, request: PartitionRequest): PartitionResponse {
+  #partitionFor(topic: TopicEntry, { partition, currentLeaderEpoch }: PartitionRequest): Partition | number {
     // Brokers come by the native wire, and do not get here.
-    const epochError = this.#isReplica
-      ? ErrorCode.NOT_LEADER_OR_FOLLOWER
-      : leaderEpochError(request.currentLeaderEpoch, partition.leaderEpoch)
-    if (epochError !== ErrorCode.NONE) return this.#failed(request, epochError)
+    if (this.#isReplica) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    return ledPartition(topic, partition, currentLeaderEpoch)
+  }
+
+  #readPartition(partition: Partition, request: PartitionRequest): PartitionResponse {
     const { fetchOffset, lastFetchedEpoch } = request
     const { log } = partition
     if (fetchOffset < log.logStartOffset || fetchOffset > log.logEndOffset) {

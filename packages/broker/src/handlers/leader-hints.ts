@@ -36,8 +36,11 @@ export class LeaderHints {
     if (!asksElsewhere) return {}
     const { topics } = this.#cluster.image
     const partition = (topics.byName(topicName) ?? topics.byId(topicId))?.partitions[index]
+    if (partition === undefined) return {}
     // This broker is on its way to lead it: the same client would come back before it does.
-    if (partition === undefined || this.#cluster.isSelf(partition.leader)) return {}
+    const isOnItsWay =
+      errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER && this.#cluster.isSelf(partition.leader)
+    if (isOnItsWay) return {}
     const { leader: leaderId, leaderEpoch } = partition
     const address = this.#cluster.liveAddress(leaderId)
     if (address !== null) this.#endpoints.set(leaderId, address)

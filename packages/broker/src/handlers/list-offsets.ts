@@ -10,7 +10,6 @@ import type { Handler, RequestOf, ResponseInputOf } from '@millrace/protocol'
 import type { Partition } from '../partition/partition.ts'
 import { ledPartition } from '../topics/topic-table.ts'
 import type { TopicTable } from '../topics/topic-table.ts'
-import { leaderEpochError } from './leader-epoch-check.ts'
 
 type PartitionRequest = RequestOf<'ListOffsets'>['topics'][number]['partitions'][number]
 type PartitionResponse = ResponseInputOf<'ListOffsets'>['topics'][number]['partitions'][number]
@@ -57,7 +56,7 @@ export function listOffsetsHandler({
       return {
         name,
         partitions: partitions.map((asked) => {
-          const partition = ledPartition(topic, asked.partitionIndex)
+          const partition = ledPartition(topic, asked.partitionIndex, asked.currentLeaderEpoch)
           if (typeof partition === 'number') return failed(asked, partition)
           return listOffset(partition, asked, committedOnly, apiVersion)
         }),
@@ -72,12 +71,10 @@ function listOffset(
   committedOnly: boolean,
   apiVersion: number,
 ): PartitionResponse {
-  const { timestamp, partitionIndex, currentLeaderEpoch } = asked
+  const { timestamp, partitionIndex } = asked
   if (timestamp < 0 && apiVersion < (SINCE_VERSION.get(timestamp) ?? Infinity)) {
     return failed(asked, ErrorCode.UNSUPPORTED_VERSION)
   }
-  const epochError = leaderEpochError(currentLeaderEpoch, partition.leaderEpoch)
-  if (epochError !== ErrorCode.NONE) return failed(asked, epochError)
   if (!partition.isHighWatermarkCurrent && isBoundByHighWatermark(timestamp)) {
     // Since version 5 there is an error of its own for it (KIP-207).
     return failed(asked, apiVersion < 5 ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.OFFSET_NOT_AVAILABLE)

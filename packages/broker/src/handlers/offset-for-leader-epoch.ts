@@ -3,11 +3,9 @@
  * no records: the largest one below it that did; −1 and −1 when there is none.
  */
 import type { RequestContext } from '@millrace/net'
-import { ErrorCode } from '@millrace/protocol'
 import type { Handler, RequestOf, ResponseInputOf } from '@millrace/protocol'
 import { ledPartition } from '../topics/topic-table.ts'
 import type { TopicEntry, TopicTable } from '../topics/topic-table.ts'
-import { leaderEpochError } from './leader-epoch-check.ts'
 
 type PartitionRequest = RequestOf<'OffsetForLeaderEpoch'>['topics'][number]['partitions'][number]
 type PartitionResponse = ResponseInputOf<'OffsetForLeaderEpoch'>['topics'][number]['partitions'][number]
@@ -26,9 +24,7 @@ export function offsetForLeaderEpochHandler({
 }
 
 function endOfEpoch(topic: TopicEntry | undefined, asked: PartitionRequest): PartitionResponse {
-  const led = ledPartition(topic, asked.partition)
+  const led = ledPartition(topic, asked.partition, asked.currentLeaderEpoch)
   if (typeof led === 'number') return { partition: asked.partition, errorCode: led }
-  const errorCode = leaderEpochError(asked.currentLeaderEpoch, led.leaderEpoch)
-  if (errorCode !== ErrorCode.NONE) return { partition: asked.partition, errorCode }
   return { partition: asked.partition, ...led.log.endOffsetForEpoch(asked.leaderEpoch) }
 }

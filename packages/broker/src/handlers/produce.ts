@@ -162,7 +162,7 @@ function partitionResponse({ index, partition, append }: PartitionProgress): Par
     baseOffset,
     logAppendTimeMs,
     logStartOffset:
-      errorCode === ErrorCode.NONE || append.isInvalid ? partition?.log.logStartOffset : undefined,
+      errorCode === ErrorCode.NONE || append.tellsLogStart ? partition?.log.logStartOffset : undefined,
     recordErrors: refusedRecords.map(({ batchIndex, message }) => ({
       batchIndex,
       batchIndexErrorMessage: message,

@@ -30,8 +30,8 @@ export class Append {
   logAppendTimeMs: TimestampMs = NO_TIMESTAMP
   errorCode: number = ErrorCode.NONE
   errorMessage: string | null = null
-  /** Refused for what its records say: clients are then also told where the log starts, as Kafka does. */
-  isInvalid = false
+  /** Refused for a reason with which Kafka, too, tells where the log starts. */
+  tellsLogStart = false
   refusedRecords: readonly RefusedRecord[] = []
 
   constructor(requiredAcks: RequiredAcks, onSettled: (append: Append) => void) {

@@ -18,6 +18,6 @@ const CODES: Readonly<Record<BatchErrorKind, number>> = {
 export function refuse(append: Append, error: BatchError): void {
   const refused =
     error.recordIndex === undefined ? [] : [{ batchIndex: error.recordIndex, message: error.message }]
-  append.isInvalid = error.kind === 'invalid-record' || error.kind === 'invalid-timestamp'
+  append.tellsLogStart = error.kind === 'invalid-record' || error.kind === 'invalid-timestamp'
   append.fail(CODES[error.kind], error.message, refused)
 }

@@ -132,7 +132,10 @@ export class Partition implements ReplicaEvents {
   append(batch: Buffer, append: Append): void {
     if (this.log.failure !== null) return append.fail(ErrorCode.KAFKA_STORAGE_ERROR, this.log.failure.message)
     const refusal = this.replica.appendRefusal(append.requiredAcks)
-    if (refusal !== null) return append.fail(errorCodeOf(refusal), null)
+    if (refusal !== null) {
+      append.tellsLogStart = refusal === 'NOT_ENOUGH_REPLICAS'
+      return append.fail(errorCodeOf(refusal), null)
+    }
     const { validator, clock } = this.#surroundings
     const limits = batchLimitsAt(this.#settings, clock.wallMs())
     if (this.#validationQueue.isEmpty && validator.isQuick(batch)) {

@@ -14,6 +14,6 @@ export function refuseProducer(
   { refusal, message }: ProducerVerdict & { readonly kind: 'refused' },
 ): void {
   // As Kafka: with these, too, the answer says where the log starts.
-  append.isInvalid = true
+  append.tellsLogStart = true
   append.fail(CODES[refusal], message)
 }

@@ -2,10 +2,11 @@
  * Which partitions exist, as one shard sees them: with a replica here, led by another shard of this broker, led by
  * another broker, or not to be had. The table through which every request finds its partitions.
  */
-import { ZERO_UUID } from '@millrace/base'
-import type { Uuid } from '@millrace/base'
+import { NO_LEADER_EPOCH, ZERO_UUID } from '@millrace/base'
+import type { LeaderEpoch, Uuid } from '@millrace/base'
 import { ErrorCode } from '@millrace/protocol'
 import { Partition } from '../partition/partition.ts'
+import { leaderEpochError } from './leader-epoch-check.ts'
 
 /** Why this shard can't serve a partition, as a protocol error code. */
 export interface Unavailable {
@@ -74,10 +75,22 @@ export class TopicTable {
   }
 }
 
-/** @returns the partition when this shard leads it, else the protocol error code that says why not */
-export function ledPartition(topic: TopicEntry | undefined, index: number): Partition | number {
+/**
+ * @param claimedEpoch in which the client takes this broker for the leader; −1: it doesn't say. A follower, too, tells the
+ *   client which of them is behind.
+ * @returns the partition when this shard leads it, else the protocol error code that says why not
+ */
+export function ledPartition(
+  topic: TopicEntry | undefined,
+  index: number,
+  claimedEpoch: LeaderEpoch = NO_LEADER_EPOCH,
+): Partition | number {
   const slot = topic?.slots[index]
-  if (slot instanceof Partition) return slot.isLed ? slot : ErrorCode.NOT_LEADER_OR_FOLLOWER
+  if (slot instanceof Partition) {
+    const epochError = leaderEpochError(claimedEpoch, slot.leaderEpoch)
+    if (epochError !== ErrorCode.NONE) return epochError
+    return slot.isLed ? slot : ErrorCode.NOT_LEADER_OR_FOLLOWER
+  }
   if (slot === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
   // On another shard: it moved between the request's split and its arrival here.
   return 'errorCode' in slot ? slot.errorCode : ErrorCode.NOT_LEADER_OR_FOLLOWER

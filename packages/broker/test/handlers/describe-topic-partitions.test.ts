@@ -67,6 +67,32 @@ describe('DescribeTopicPartitions', () => {
     expect(topics.map(({ name, partitions }) => [name, partitions.length])).toEqual([['c', 1]])
   })
 
+  it('refuses a page that begins where nothing was asked for', async () => {
+    await using fixture = await ShardFixture.open({ topics: { a: 2, b: 1 } })
+    const ask = async (topicName: string, partitionIndex: number) => {
+      const cursor = { topicName, partitionIndex }
+      const { topics } = await fixture.send('DescribeTopicPartitions', { topics: named('a'), cursor })
+      return topics.map(({ name, errorCode, partitions }) => [name, errorCode, partitions.length])
+    }
+    expect(await ask('a', 1)).toEqual([['a', ErrorCode.NONE, 1]])
+    expect(await ask('b', 0)).toEqual([['a', ErrorCode.INVALID_REQUEST, 0]])
+    expect(await ask('a', -1)).toEqual([['a', ErrorCode.INVALID_REQUEST, 0]])
+  })
+
+  it('has one partition at least on a page, whatever its limit', async () => {
+    await using fixture = await ShardFixture.open({ topics: { a: 2 } })
+    const request = { topics: named('a'), responsePartitionLimit: 0 }
+    const { topics, nextCursor } = await fixture.send('DescribeTopicPartitions', request)
+    expect(topics[0]!.partitions).toHaveLength(1)
+    expect(nextCursor).toEqual({ topicName: 'a', partitionIndex: 1 })
+  })
+
+  it('has an error for a topic that cannot exist', async () => {
+    await using fixture = await ShardFixture.open()
+    const { topics } = await fixture.send('DescribeTopicPartitions', { topics: named('a/b') })
+    expect(topics[0]).toMatchObject({ errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, partitions: [] })
+  })
+
   it('has an error for a topic that does not exist, and takes no room for it', async () => {
     await using fixture = await ShardFixture.open({ topics: { t: 1 } })
     const request = { topics: named('t', 'no', 't'), responsePartitionLimit: 1 }

@@ -47,6 +47,11 @@ describe('a partition of another leader', () => {
       currentLeader: LEADER,
     })
     expect(nodeEndpoints).toEqual([ENDPOINT])
+    const early = await fixture.send('Fetch', fetchRequest(fixture, 1), { version: 15 })
+    expect(early.responses[0]!.partitions[0]).toMatchObject({
+      errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER,
+      currentLeader: { leaderId: -1 },
+    })
   })
 
   it('brings no address when its leader is gone', async () => {
@@ -61,14 +66,19 @@ describe('a partition of another leader', () => {
   })
 })
 
-it('other errors name no leader', async () => {
+it('a leader whose epoch is another one than the client believes says which', async () => {
   await using fixture = await open()
   fixture.broker.metadata.electAgain('t')
+  const { leaderEpoch } = fixture.broker.metadata.image.topics.byName('t')!.partitions[0]!
   const stale = await fixture.send('Fetch', fetchRequest(fixture, 0, 0), { version: 16 })
   expect(stale.responses[0]!.partitions[0]).toMatchObject({
     errorCode: ErrorCode.FENCED_LEADER_EPOCH,
-    currentLeader: { leaderId: -1 },
+    currentLeader: { leaderId: 1, leaderEpoch },
   })
+})
+
+it('other errors name no leader', async () => {
+  await using fixture = await open()
   const missing = await fixture.send('Produce', produceRequest('none', 0, batchOf(['a'])))
   expect(missing.responses[0]!.partitionResponses[0]).toMatchObject({
     errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,

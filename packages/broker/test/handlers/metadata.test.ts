@@ -248,6 +248,8 @@ describe('DescribeCluster', () => {
     expect(cluster.brokers).toMatchObject([{ brokerId: 1, host: '127.0.0.1', port: 7001, rack: null }])
     const refused = await fixture.send('DescribeCluster', { endpointType: 2 })
     expect(refused.errorCode).toBe(ErrorCode.MISMATCHED_ENDPOINT_TYPE)
+    const unheardOf = await fixture.send('DescribeCluster', { endpointType: 3 })
+    expect(unheardOf.errorCode).toBe(ErrorCode.UNSUPPORTED_ENDPOINT_TYPE)
   })
 })
 

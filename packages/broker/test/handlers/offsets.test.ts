@@ -1,4 +1,5 @@
-import { leaderEpoch, offset, timestampMs } from '@millrace/base'
+import { leaderEpoch, nodeId, offset, timestampMs } from '@millrace/base'
+import { metadataRecord } from '@millrace/protocol'
 import { describe, expect, it } from 'vitest'
 import { batchOf, ErrorCode, ShardFixture } from '../support/shard-fixture.ts'
 
@@ -118,6 +119,28 @@ describe('DeleteRecords', () => {
     fixture.broker.metadata.createTopic('compacted', 1, { 'cleanup.policy': 'compact' })
     expect((await deleteBelow(fixture, 0, 'compacted')).errorCode).toBe(ErrorCode.POLICY_VIOLATION)
   })
+})
+
+it('a follower, too, tells who names another epoch which of them is behind (KIP-320)', async () => {
+  await using fixture = await ShardFixture.open({ topics: { t: 1 } })
+  const { metadata } = fixture.broker
+  metadata.register(nodeId(2), { port: 7002 })
+  const topicId = metadata.image.topics.byName('t')!.id
+  const replicas = [2, 1].map(nodeId)
+  metadata.commit([
+    metadataRecord('PartitionChangeRecord', { topicId, partitionId: 0, replicas, leader: nodeId(2) }),
+  ])
+  const current = metadata.image.topics.byName('t')!.partitions[0]!.leaderEpoch
+  const errors = []
+  for (const epoch of [-1, current - 1, current, current + 1]) {
+    errors.push((await listOffset(fixture, -1, { epoch })).errorCode)
+  }
+  expect(errors).toEqual([
+    ErrorCode.NOT_LEADER_OR_FOLLOWER,
+    current === 0 ? ErrorCode.NOT_LEADER_OR_FOLLOWER : ErrorCode.FENCED_LEADER_EPOCH,
+    ErrorCode.NOT_LEADER_OR_FOLLOWER,
+    ErrorCode.UNKNOWN_LEADER_EPOCH,
+  ])
 })
 
 describe('OffsetForLeaderEpoch', () => {

@@ -217,7 +217,8 @@ describe('acks=all', () => {
   it('is refused while fewer replicas are in sync than min.insync.replicas asks for; acks=1 is not', () => {
     const image = { ...IMAGE, replicas: [nodeId(1), nodeId(2)], isr: [nodeId(1)] }
     const rig = new PartitionRig({ 'min.insync.replicas': '2', 'flush.policy': 'os' }, image)
-    expect(rig.append(batchOf(['a']), -1).errorCode).toBe(ErrorCode.NOT_ENOUGH_REPLICAS)
+    const refused = rig.append(batchOf(['a']), -1)
+    expect(refused).toMatchObject({ errorCode: ErrorCode.NOT_ENOUGH_REPLICAS, tellsLogStart: true })
     const leaderOnly = rig.append(batchOf(['b']), 1)
     rig.write()
     expect([leaderOnly.settled, leaderOnly.errorCode]).toEqual([true, 0])

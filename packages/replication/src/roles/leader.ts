@@ -140,8 +140,10 @@ export class Leader {
 
   onAppended(endOffset: Offset, waits: readonly AckWait[]): void {
     assert(this.#epochStartOffset !== null, 'append before the epoch began')
-    this.#replica.log.appendedAsLeader(endOffset)
-    if (this.#waits.isEmpty && waits.length > 0) this.#stalledSinceMs = this.#replica.nowMs
+    const { log, nowMs } = this.#replica
+    for (const follower of this.#followers) follower.endMoves(log.logEndOffset, nowMs)
+    log.appendedAsLeader(endOffset)
+    if (this.#waits.isEmpty && waits.length > 0) this.#stalledSinceMs = nowMs
     for (const wait of waits) this.#waits.add(wait)
     if (this.#replica.isFlushedToAck) this.#replica.flush()
     this.#tellRecords()

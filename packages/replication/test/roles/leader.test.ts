@@ -331,6 +331,17 @@ describe('the ISR', () => {
     expect(single.step({ kind: 'tick' })).toEqual([])
   })
 
+  it('keeps who waited at the end for longer than replica.lag.time.max.ms when a record comes', () => {
+    const single = leader({}, { isr: [1, 2] })
+    single.fetch(2, 0)
+    single.nowMs += 10_000
+    single.append(1)
+    expect(single.step({ kind: 'tick' })).toEqual([])
+    single.nowMs += 101
+    single.step({ kind: 'tick' })
+    expect(single.the('alter-partition').newIsr.map(({ id }) => id)).toEqual([1])
+  })
+
   it('keeps who had all that there was when it fetched before', () => {
     const single = leader({}, { isr: [1, 2] })
     for (let end = 1; end < 10; end += 1) {
@@ -380,8 +391,8 @@ describe('the ISR', () => {
     const single = leader()
     single.fetch(2, 0)
     single.brokerEpochs.set(nodeId(2), BROKER_EPOCH + 1)
-    single.nowMs += 101
     single.append(1)
+    single.nowMs += 101
     single.step({ kind: 'tick' })
     // 3 has not fetched in this epoch.
     expect(single.the('alter-partition').newIsr).toEqual([{ id: 1, brokerEpoch: BROKER_EPOCH }])

@@ -6,6 +6,7 @@ import { NO_NODE } from '@millrace/base'
 import type { MetadataQuorum } from '@millrace/metadata-log'
 import { ErrorCode, type RequestOf, type ResponseInputOf } from '@millrace/protocol'
 
+const ENDPOINT_OF_BROKERS = 1
 const ENDPOINT_OF_CONTROLLERS = 2
 
 export interface DescribedQuorum {
@@ -20,7 +21,10 @@ export function describeControllers(
 ): ResponseInputOf<'DescribeCluster'> {
   if (endpointType !== ENDPOINT_OF_CONTROLLERS) {
     return {
-      errorCode: ErrorCode.MISMATCHED_ENDPOINT_TYPE,
+      errorCode:
+        endpointType === ENDPOINT_OF_BROKERS
+          ? ErrorCode.MISMATCHED_ENDPOINT_TYPE
+          : ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
       errorMessage: 'this endpoint is a controller: ask for endpoint type 2',
       clusterId,
       brokers: [],

@@ -1,4 +1,4 @@
-/** What a reader believes about the leadership must agree with what this leader knows (KIP-320). */
+/** What a reader believes about the leadership must agree with what this replica knows (KIP-320). */
 import { NO_LEADER_EPOCH } from '@millrace/base'
 import type { LeaderEpoch } from '@millrace/base'
 import { ErrorCode } from '@millrace/protocol'
