@@ -97,7 +97,7 @@ export const replicationMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEADER,
-        find: 'onLeave(error: AckError): void {\n    this.#fail(this.#waits.takeAll(), error)',
+        find: 'onLeave(error: AckError): void {\n    this.#failAll(error)',
         replace:
           "onLeave(_error: AckError): void {\n    const waits = this.#waits.takeAll()\n    if (waits.length > 0) this.#replica.emit({ kind: 'release', waits })",
       },
