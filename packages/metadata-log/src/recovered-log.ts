@@ -1,13 +1,22 @@
 /**
  * What the folder of the metadata log holds after a stop: the log, the latest snapshot, the vote.
  *
- * Invariant: what is returned is durable: a killed process may have left bytes that were written and never flushed.
+ * Invariant: what is returned is durable: a killed process may have left bytes that were written and never flushed, and one
+ * whose disk failed bytes and names that only look as if they were on it (`storage/src/failed-sync.ts`).
  */
 import { BufferPool, type Clock, type Disk, DiskError, type Log as Logger, type Offset } from '@millrace/base'
 import type { MetadataImage } from '@millrace/metadata'
 import type { LogSummary, QuorumState } from '@millrace/raft'
 import { RecordBatchView } from '@millrace/record'
-import { DamagedFileError, DEFAULT_LOG_CONFIG, type DiskDone, Log, type LogConfig } from '@millrace/storage'
+import {
+  DamagedFileError,
+  DEFAULT_LOG_CONFIG,
+  type DiskDone,
+  failedSyncs,
+  Log,
+  type LogConfig,
+  takeNamesBack,
+} from '@millrace/storage'
 import { readLogSummary } from './log-summary-reader.ts'
 import { MetadataLogError } from './metadata-log-error.ts'
 import { unreadable } from './metadata-log-reader.ts'
@@ -58,7 +67,10 @@ function logConfig(segmentBytes: number): LogConfig {
 export async function recoverMetadataLog(options: RecoveryOptions): Promise<RecoveredLog> {
   const { disk, clock, logger, directory, segmentBytes } = options
   disk.mkdir(directory)
+  takeNamesBack(disk, directory)
   const recoveryPoint = new RecoveryPoint(disk, directory)
+  // The log drops what lies below its start.
+  if (failedSyncs(disk, directory) > 0) await completion((done) => recoveryPoint.renew(done))
   const stateFile = new QuorumStateFile(disk, directory)
   const quorumState = readQuorumState(stateFile, options)
   removeUnfinishedSnapshots(disk, directory)
@@ -80,6 +92,8 @@ export async function recoverMetadataLog(options: RecoveryOptions): Promise<Reco
     const snapshot = reconcile(options, log)
     await completion((done) => log.flush(done))
     await completion((done) => recoveryPoint.persistRecoveryPoint(log, done))
+    // Others count on this vote, and the mark of a failed sync may be missing.
+    if (quorumState !== null) await completion((done) => stateFile.write(quorumState, done))
     const summary = readLogSummary(log, snapshot)
     return { log, recoveryPoint, stateFile, quorumState, snapshot, summary }
   } catch (error) {

@@ -34,6 +34,11 @@ export class RecoveryPoint implements LogCheckpoints {
     return this.#logStart.get(PARTITION) ?? null
   }
 
+  /** Writes what was read, which is seen and may not be stored. @param done runs later */
+  renew(done: Done): void {
+    this.#recoveryPoint.save((error) => (error === null ? this.#logStart.save(done) : done(error)))
+  }
+
   persistRecoveryPoint(log: Log, done: Done): void {
     this.#recoveryPoint.set(PARTITION, log.recoveryPoint)
     this.#recoveryPoint.save(done)

@@ -18,7 +18,7 @@ import {
 } from '@millrace/base'
 import type { MetadataImage } from '@millrace/metadata'
 import type { SnapshotId, VoterSet } from '@millrace/raft'
-import { readFully, writeFully } from '@millrace/storage'
+import { failedSyncs, readFully, syncDirectory, writeFully } from '@millrace/storage'
 import { DamagedSnapshotError, readSnapshot, type SnapshotContent } from './snapshot-reader.ts'
 import {
   isSameSnapshot,
@@ -195,8 +195,9 @@ export class SnapshotStore {
     const { disk, directory } = this.#options
     disk.close(download.file)
     this.#download = null
+    const known = failedSyncs(disk, directory)
     disk.rename(download.path, `${directory}/${snapshotFileName(download.snapshotId)}`)
-    disk.syncDir(directory, (error) => {
+    syncDirectory(disk, directory, known, (error) => {
       if (this.#isClosed) return
       this.#restartInterval()
       done(error ?? content)

@@ -11,7 +11,7 @@ import { imageRecords, type MetadataImage, type MetadataRecord } from '@millrace
 import { encodeMetadataRecord, quorumRecord, type QuorumRecord } from '@millrace/protocol'
 import type { SnapshotId, VoterSet } from '@millrace/raft'
 import { RecordBatchBuilder } from '@millrace/record'
-import { type DiskDone, writeFully } from '@millrace/storage'
+import { type DiskDone, failedSyncs, syncDirectory, writeFully } from '@millrace/storage'
 import { encodeControlBatch, kraftVersionRecord, votersRecord } from './control-batch.ts'
 import { snapshotFileName, UNFINISHED_SUFFIX } from './snapshot-file.ts'
 
@@ -105,8 +105,9 @@ export class SnapshotWriter {
       if (error !== null) return this.#fail(error)
       this.#orFail(() => {
         this.#closeFile()
+        const known = failedSyncs(disk, directory)
         disk.rename(this.#path + UNFINISHED_SUFFIX, this.#path)
-        disk.syncDir(directory, (nameError) => {
+        syncDirectory(disk, directory, known, (nameError) => {
           if (this.#isCancelled) return
           if (nameError === null) this.#done(null)
           else this.#fail(nameError)

@@ -257,11 +257,12 @@ export class QuorumCluster {
   }
 
   /** The process is gone, and what its disk had not synced goes as `mode` says. */
-  async kill(id: number, mode: CrashMode = 'none', isSilent = false): Promise<void> {
+  async kill(id: number, mode: CrashMode | 'process' = 'none', isSilent = false): Promise<void> {
     const node = this.node(id)
     node.closeListener()
     node.process.kill(isSilent)
-    node.disk.crash({ mode })
+    if (mode === 'process') node.disk.processDied()
+    else node.disk.crash({ mode })
     this.nodes.delete(id)
     await this.world.settle()
   }

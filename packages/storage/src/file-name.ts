@@ -12,10 +12,14 @@ export const FileSuffix = {
   cleaned: '.cleaned',
   /** Finished output of a compaction, on its way to replace segments. */
   swap: '.swap',
+  /** On its way back to the name without this, so that the name is written to disk once more (`renewal.ts`). */
+  renamed: '.renamed',
 } as const
 
 export const LEADER_EPOCH_CHECKPOINT = 'leader-epoch-checkpoint'
 export const PARTITION_METADATA = 'partition.metadata'
+/** Left in a folder, the data folder or that of a log, when a sync in it failed (`failed-sync.ts`). Not in Kafka, which ignores it. */
+export const SYNC_FAILED_MARK = 'sync-failed'
 
 const SEGMENT_FILE = /^(\d{20})(\.[a-z]+)((?:\.[a-z]+)*)$/
 const DELETED_FOLDER = /\.[0-9a-f]{32}-delete$/

@@ -5,12 +5,13 @@
  * Must not know: batches, why something must be durable.
  * Invariants: the recovery point never passes what a successful round found written at its start; a round that began
  * before a truncation moves nothing (its syncs may be of bytes that are gone); after a failed sync no other is tried,
- * because the kernel forgets which pages failed. A full disk is no such failure: what a small file says stays as it was,
- * and the next who asks has it tried again.
+ * because the kernel forgets which pages failed, and the next process finds a mark of it (`failed-sync.ts`). A full disk
+ * is no such failure: what a small file says stays as it was, and the next who asks has it tried again.
  */
 import type { Disk, DiskError, Offset } from '@millrace/base'
 import { diskErrorOf, step } from './disk-step.ts'
 import type { DiskDone } from './disk-step.ts'
+import { syncDirectory } from './failed-sync.ts'
 import { LEADER_EPOCH_CHECKPOINT } from './file-name.ts'
 import type { LeaderEpochCache } from './leader-epoch-cache.ts'
 import { isOutOfSpace } from './out-of-space.ts'
@@ -54,7 +55,14 @@ export class Flusher {
   readonly #dirtySegments = new Set<Segment>()
   readonly #dirtyFiles = new Set<string>()
   readonly #dirtyDirectories = new Set<string>()
+  /** Of the log's folder, since names in it were synced. */
+  readonly #removedNames = new Set<string>()
   #savedEpochsVersion: number
+  /**
+   * Nothing was ever in the log, as far as this process knows. Its epochs are saved with its first bytes: before that no
+   * earlier epoch can take their place, and a start of thousands of empty logs need not write them all.
+   */
+  #isUntouched = true
   #recoveryPoint: Offset
   /** Rises with every truncation and at the end. */
   #generation = 0
@@ -89,6 +97,18 @@ export class Flusher {
     this.#dirtySegments.delete(segment)
   }
 
+  /** The log's folder has lost names. */
+  markRemoved(paths: readonly string[]): void {
+    if (paths.length === 0) return
+    for (const path of paths) this.#removedNames.add(path.slice(this.#options.directory.length + 1))
+    this.markDirectory(this.#options.directory)
+  }
+
+  /** Names that a power cut may bring back. */
+  get removedNames(): Iterable<string> {
+    return this.#removedNames
+  }
+
   /** A small file written without a sync. */
   markFile(path: string): void {
     this.#dirtyFiles.add(path)
@@ -119,12 +139,14 @@ export class Flusher {
   /** The log was cut at `endOffset`: what a running round syncs may be bytes that are gone. */
   onTruncated(endOffset: Offset): void {
     this.#generation++
+    this.#isUntouched = false
     this.#recoveryPoint = Math.min(this.#recoveryPoint, endOffset) as Offset
   }
 
   /** The log is empty and starts at `offset`. */
   onRestarted(offset: Offset): void {
     this.#generation++
+    this.#isUntouched = false
     this.#recoveryPoint = offset
   }
 
@@ -162,7 +184,13 @@ export class Flusher {
     if (this.#failure !== null) return
     this.#failure = error
     this.#options.onFailure(error)
-    if (!this.#running) this.#serve(this.#takeWaiting(), error)
+    this.cancel(error)
+  }
+
+  /** The same for a log that is gone: its disk did not fail. */
+  cancel(reason: DiskError): void {
+    this.#failure ??= reason
+    if (!this.#running) this.#serve(this.#takeWaiting(), this.#failure)
   }
 
   #maybeStartRound(): void {
@@ -175,8 +203,10 @@ export class Flusher {
     const waiters = this.#takeWaiting()
     const generation = this.#generation
     const target = this.#options.writtenEndOffset()
-    const epochsVersion = this.#options.epochs.version
-    const steps = this.#steps()
+    if (target > 0) this.#isUntouched = false
+    const epochsVersion = this.#isUntouched ? this.#savedEpochsVersion : this.#options.epochs.version
+    const removedNames = [...this.#removedNames]
+    const steps = this.#steps(epochsVersion)
     let outstanding = steps.length
     let failure: DiskError | null = null
     let noSpace: DiskError | null = null
@@ -190,6 +220,7 @@ export class Flusher {
           this.#recoveryPoint = Math.max(this.#recoveryPoint, target) as Offset
         }
         this.#savedEpochsVersion = Math.max(this.#savedEpochsVersion, epochsVersion)
+        for (const name of removedNames) this.#removedNames.delete(name)
       }
       this.#endRound({ waiters, failure, noSpace, generation })
     }
@@ -202,13 +233,13 @@ export class Flusher {
   }
 
   /** What must be synced now, each as a call that starts it and hears of the outcome later; at least one. */
-  #steps(): ((done: DiskDone) => void)[] {
+  #steps(epochsVersion: number): ((done: DiskDone) => void)[] {
     const { disk, directory, epochs } = this.#options
     const steps: ((done: DiskDone) => void)[] = []
     for (const segment of this.#dirtySegments) this.#addSegmentSteps(segment, steps)
     for (const path of this.#dirtyFiles) steps.push((done) => syncPath(disk, path, done))
-    for (const path of this.#dirtyDirectories) steps.push((done) => disk.syncDir(path, done))
-    if (epochs.version !== this.#savedEpochsVersion) {
+    for (const path of this.#dirtyDirectories) steps.push((done) => syncDirectory(disk, path, 0, done))
+    if (epochsVersion !== this.#savedEpochsVersion) {
       steps.push((done) => replaceFile(disk, directory, LEADER_EPOCH_CHECKPOINT, epochs.format(), done))
     }
     this.#dirtySegments.clear()

@@ -4,8 +4,9 @@
  */
 import type { BufferPool, Disk, Offset } from '@millrace/base'
 import { scanBatches } from './batch-scan.ts'
-import { FileSuffix, parseSegmentFileName, segmentFileName } from './file-name.ts'
+import { FileSuffix, parseSegmentFileName, segmentFileName, SYNC_FAILED_MARK } from './file-name.ts'
 import type { SegmentFileName } from './file-name.ts'
+import { takeNamesBack } from './renewal.ts'
 import { TEMPORARY_SUFFIX } from './replace-file.ts'
 
 interface Leftovers {
@@ -13,6 +14,8 @@ interface Leftovers {
   readonly segments: Offset[]
   /** Names of the files that were removed or renamed. */
   readonly cleared: string[]
+  /** A sync of the folder or of a file in it failed: what is seen of them may not be stored. */
+  readonly isInDoubt: boolean
 }
 
 /** @returns what remains in the folder: every segment in it has its final name */
@@ -23,7 +26,8 @@ export function clearLeftovers(disk: Disk, directory: string, pool: BufferPool):
     cleared.push(name)
   }
   const files: (SegmentFileName & { readonly name: string })[] = []
-  for (const { name } of disk.list(directory)) {
+  const names = finalNames(disk, directory)
+  for (const name of names) {
     const parsed = parseSegmentFileName(name)
     if (parsed !== null) files.push({ ...parsed, name })
     else if (name.endsWith(TEMPORARY_SUFFIX)) unlink(name)
@@ -46,7 +50,15 @@ export function clearLeftovers(disk: Disk, directory: string, pool: BufferPool):
     const isIndex = suffix === FileSuffix.offsetIndex || suffix === FileSuffix.timeIndex
     if (stage === '' && isIndex && !segments.has(baseOffset)) unlink(name)
   }
-  return { segments: [...segments].toSorted((a, b) => a - b), cleared }
+  const isInDoubt = names.includes(SYNC_FAILED_MARK)
+  return { segments: [...segments].toSorted((a, b) => a - b), cleared, isInDoubt }
+}
+
+function finalNames(disk: Disk, directory: string): string[] {
+  const names = disk.list(directory).map(({ name }) => name)
+  if (!names.some((name) => name.endsWith(FileSuffix.renamed))) return names
+  takeNamesBack(disk, directory)
+  return disk.list(directory).map(({ name }) => name)
 }
 
 function isSegmentLog({ suffix, stage }: SegmentFileName): boolean {

@@ -12,8 +12,9 @@
 import { assert } from '@millrace/base'
 import type { Clock, Disk, Log as Logger, Offset, Uuid } from '@millrace/base'
 import { DeletedFolders } from './deleted-folders.ts'
-import { step } from './disk-step.ts'
+import { diskErrorOf, step } from './disk-step.ts'
 import type { DiskDone } from './disk-step.ts'
+import { failedSyncs, removeSyncFailedMark, syncDirectory } from './failed-sync.ts'
 import { parentOf, parsePartitionFolderName, partitionFolderName } from './file-name.ts'
 import type { TopicPartition } from './file-name.ts'
 import type { LogConfig } from './log-config.ts'
@@ -24,6 +25,7 @@ import type { MetaProperties } from './meta-properties.ts'
 import { DamagedFileError, OffsetCheckpoint } from './offset-checkpoint.ts'
 import { readPartitionMetadata } from './partition-metadata.ts'
 import type { RecoveryInput, RecoveryReport } from './recovery.ts'
+import { renewName, takeNamesBack } from './renewal.ts'
 import { replaceFile } from './replace-file.ts'
 import { readFile } from './transfer.ts'
 
@@ -59,6 +61,8 @@ export interface PartitionOffsets {
 type Opened = (error: Error | null, directory: LogDirectory | null) => void
 
 const CLEAN_MARK = '.kafka_cleanshutdown'
+/** Content of a mark that is about to be removed. */
+const UNCLEAN = Buffer.from('unclean')
 /** The quorum's log keeps its own recovery point. */
 const METADATA_TOPIC = '__cluster_metadata'
 
@@ -88,7 +92,8 @@ export class LogDirectory implements LogCheckpoints {
     this.#logStartOffsets = OffsetCheckpoint.open(disk, path, 'log-start-offset-checkpoint')
     this.#highWatermarks = OffsetCheckpoint.open(disk, path, 'replication-offset-checkpoint')
     this.#owedEndOffsets = OffsetCheckpoint.open(disk, path, 'owed-offset-checkpoint')
-    this.#wasClean = disk.exists(`${path}/${CLEAN_MARK}`)
+    const cleanMark = readFile(disk, `${path}/${CLEAN_MARK}`)
+    this.#wasClean = cleanMark !== null && !cleanMark.equals(UNCLEAN)
     this.#deletedFolders = new DeletedFolders(disk)
     this.#deletedFolders.removeLeftovers(path)
   }
@@ -101,15 +106,52 @@ export class LogDirectory implements LogCheckpoints {
     const { disk, path } = options
     try {
       const unsynced = makeFolder(disk, path)
+      takeNamesBack(disk, path)
       const directory = new LogDirectory(options)
-      if (directory.cleanShutdown) disk.unlink(`${path}/${CLEAN_MARK}`)
-      runAll(
-        unsynced.map((folder) => (synced: DiskDone) => disk.syncDir(folder, synced)),
-        (error) => (error === null ? done(null, directory) : done(error, null)),
-      )
+      const syncNames: DiskDone = (error) => {
+        if (error !== null) return done(error, null)
+        const above = unsynced.map((folder) => (synced: DiskDone) => disk.syncDir(folder, synced))
+        const own = (synced: DiskDone) => syncDirectory(disk, path, 0, synced)
+        runAll([own, ...above], (syncError) =>
+          syncError === null ? done(null, directory) : done(syncError, null),
+        )
+      }
+      if (failedSyncs(disk, path) > 0) return directory.#renew(syncNames)
+      directory.#removeCleanMark()
+      syncNames(null)
     } catch (error) {
       queueMicrotask(() => done(error as Error, null))
     }
+  }
+
+  /**
+   * A sync of this folder had failed (`failed-sync.ts`): which names in it are on disk is not known, nor whether the clean
+   * mark is gone from there. A stop in between leaves the mark of that, so that it is done again.
+   * @param done runs later; the folder is to be synced then
+   */
+  #renew(done: DiskDone): void {
+    const { path } = this
+    const properties = this.#metaProperties
+    this.#options.log.warn({ directory: path }, 'the disk had failed to sync: all names are written again')
+    const replacements = this.#checkpoints.map((checkpoint) => (saved: DiskDone) => checkpoint.save(saved))
+    if (properties !== null) replacements.push((written) => this.format(properties, written))
+    replacements.push((written) => replaceFile(this.#disk, path, CLEAN_MARK, UNCLEAN, written))
+    runAll(replacements, (error) => {
+      if (error !== null) return done(error)
+      const renewError = diskErrorOf(() => {
+        for (const { name, kind } of this.#disk.list(path)) {
+          if (kind === 'directory') renewName(this.#disk, `${path}/${name}`)
+        }
+        this.#removeCleanMark()
+        removeSyncFailedMark(this.#disk, path)
+      })
+      done(renewError)
+    })
+  }
+
+  #removeCleanMark(): void {
+    const mark = `${this.path}/${CLEAN_MARK}`
+    if (this.#disk.exists(mark)) this.#disk.unlink(mark)
   }
 
   /** The last process closed everything. */
@@ -241,9 +283,10 @@ export class LogDirectory implements LogCheckpoints {
       this.#removing.delete(log.directory)
       if (error !== null) return done(error)
       step(done, () => {
+        const known = failedSyncs(this.#disk, this.path)
         const path = log.remove()
         this.#deletedFolders.add(path, this.#options.clock.monoMs() + log.config.fileDeleteDelayMs)
-        this.#disk.syncDir(this.path, done)
+        syncDirectory(this.#disk, this.path, known, done)
       })
     })
   }
@@ -297,9 +340,9 @@ export class LogDirectory implements LogCheckpoints {
   }
 }
 
-/** @returns the folders whose names in turn may not be durable: it, its parent, and the parents of those just made */
+/** @returns the folders above it where names may not be durable: its parent, and the parents of those just made */
 function makeFolder(disk: Disk, path: string): string[] {
-  const unsynced = [path]
+  const unsynced: string[] = []
   for (let folder = path; ;) {
     const parent = parentOf(folder)
     unsynced.push(parent)

@@ -17,7 +17,8 @@ import { cutSegment } from './cut-segment.ts'
 import { diskErrorOf, step } from './disk-step.ts'
 import type { DiskDone } from './disk-step.ts'
 import { DroppedSegments } from './dropped-segments.ts'
-import { deletedFolderPath, FileSuffix, parentOf } from './file-name.ts'
+import { leaveSyncFailedMark } from './failed-sync.ts'
+import { deletedFolderPath, FileSuffix } from './file-name.ts'
 import { Flusher } from './flusher.ts'
 import { LeaderEpochCache } from './leader-epoch-cache.ts'
 import type { EpochEndOffset, EpochEntry } from './leader-epoch-cache.ts'
@@ -40,6 +41,7 @@ import { Segment } from './segment.ts'
 import { DirtyTailError } from './staged-batches.ts'
 import { findByTimestamp, findMaxTimestamp } from './timestamp-search.ts'
 import type { OffsetAndTimestamp } from './timestamp-search.ts'
+import { markUnsynced } from './unsynced.ts'
 
 export class Log {
   readonly directory: string
@@ -114,7 +116,8 @@ export class Log {
       onWriteError: (error) => this.#onWriteError(error),
     })
     this.#claimFolder()
-    this.#markUnsynced(recovery)
+    const { cleanShutdown } = options
+    markUnsynced({ directory, cleanShutdown, segments: this.#segments, flusher: this.#flusher }, recovery)
   }
 
   /**
@@ -415,6 +418,10 @@ export class Log {
   close(done: DiskDone): void {
     assert(!this.#isClosed && !this.#appender.hasStaged, `close of log ${this.directory} in use`)
     const finish = (error: DiskError | null) => this.#closeFiles(error, done)
+    const onIndexSynced = (error: DiskError | null) => {
+      if (error !== null) this.#flusher.fail(error)
+      finish(error)
+    }
     const { active } = this.#segments
     // Before the flush, which makes the names of index files durable that are made here.
     if (this.#failure === null) this.#orFail(() => active.persistIndexes())
@@ -426,8 +433,8 @@ export class Log {
       if (error !== null) return finish(error)
       step(finish, () => {
         active.offsetIndex.file.sync((indexError) => {
-          if (indexError !== null) return finish(indexError)
-          step(finish, () => active.timeIndex.file.sync(finish))
+          if (indexError !== null) return onIndexSynced(indexError)
+          step(finish, () => active.timeIndex.file.sync(onIndexSynced))
         })
       })
     })
@@ -441,7 +448,7 @@ export class Log {
    */
   remove(): string {
     this.#isClosed = true
-    this.#flusher.fail(new DiskError('ECANCELED', this.directory, 'flush removed log'))
+    this.#flusher.cancel(new DiskError('ECANCELED', this.directory, 'flush removed log'))
     for (const segment of this.#segments.all) segment.close()
     const topicIdHex = Buffer.from(this.topicId, 'base64url').toString('hex')
     const path = deletedFolderPath(this.directory, topicIdHex)
@@ -484,17 +491,6 @@ export class Log {
     const found = readPartitionMetadata(this.#disk, this.directory)
     if (found !== null && found !== topicId) throw new TopicIdMismatchError(this.directory, found, topicId)
     if (found === null) this.#flusher.markFile(writePartitionMetadata(this.#disk, this.directory, topicId))
-  }
-
-  /** After anything but a clean stop, what is there may only be in memory: names, and bytes above the recovery point. */
-  #markUnsynced({ writtenIndexes }: RecoveryReport): void {
-    this.#flusher.markDirectory(this.directory)
-    this.#flusher.markDirectory(parentOf(this.directory))
-    for (const segment of this.#segments.all) {
-      const isAbove = !this.#options.cleanShutdown && segment.endOffset > this.recoveryPoint
-      if (isAbove || writtenIndexes.includes(segment.baseOffset)) this.#flusher.markSegment(segment)
-    }
-    if (!this.#options.cleanShutdown) this.#flusher.markSegment(this.#segments.active)
   }
 
   /** The log start lies inside a batch that goes: what is left would end below it. */
@@ -546,9 +542,10 @@ export class Log {
       this.#flusher.forgetSegment(segment)
       segment.close()
       if (segment.baseOffset === keptBase) continue
-      for (const suffix of [FileSuffix.log, FileSuffix.offsetIndex, FileSuffix.timeIndex]) {
-        if (this.#disk.exists(segment.path + suffix)) this.#disk.unlink(segment.path + suffix)
-      }
+      const suffixes = [FileSuffix.log, FileSuffix.offsetIndex, FileSuffix.timeIndex]
+      const paths = suffixes.map((suffix) => segment.path + suffix).filter((path) => this.#disk.exists(path))
+      this.#flusher.markRemoved(paths)
+      for (const path of paths) this.#disk.unlink(path)
     }
     this.#flusher.markDirectory(this.directory)
   }
@@ -569,6 +566,8 @@ export class Log {
 
   #onFailure(error: DiskError): void {
     this.#failure = error
+    const markError = leaveSyncFailedMark(this.#disk, this.directory, this.#flusher.removedNames)
+    if (markError !== null) this.#options.log.error({ error: markError }, 'the next start is not told of it')
     if (this.#isClosed) return
     this.#options.log.error(
       { error, directory: this.directory },

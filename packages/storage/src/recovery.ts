@@ -3,7 +3,8 @@
  *
  * A bad batch at or above the recovery point is a torn tail, and cut with everything behind it; one below it is damage
  * to durable data: nothing is changed, the report says where. Checksums are compared above the recovery point only;
- * below it, headers behind the last index entry of each segment show that its end is there.
+ * below it, headers behind the last index entry of each segment show that its end is there. What a process left whose
+ * sync had failed is written again first: it may only look as if it were stored.
  * Must not know: open logs, replicas. Runs inline or in the maintenance pool (`recover-segments-job.ts`).
  */
 import { assert, BufferPool } from '@millrace/base'
@@ -13,9 +14,11 @@ import type { Corruption } from './corruption.ts'
 import { FileSuffix, LEADER_EPOCH_CHECKPOINT, segmentFileName } from './file-name.ts'
 import { LeaderEpochCache } from './leader-epoch-cache.ts'
 import type { EpochEntry } from './leader-epoch-cache.ts'
+import { removeSyncFailedMark } from './failed-sync.ts'
 import { clearLeftovers } from './leftover-file.ts'
 import { NO_PRODUCERS, recoverProducers } from './producer/producer-recovery.ts'
 import type { RecoveredProducers } from './producer/producer-recovery.ts'
+import { renewLogFolder } from './renewal.ts'
 import { replaySegment } from './segment-replay.ts'
 import { Segment } from './segment.ts'
 import type { SegmentState } from './segment.ts'
@@ -28,7 +31,7 @@ export interface RecoveryInput {
   readonly recoveryPoint: Offset
   /** Everything was durable. */
   readonly cleanShutdown: boolean
-  /** As checkpointed; null: never, the log starts with its first segment. */
+  /** As checkpointed, durably; null: never, the log starts with its first segment. */
   readonly logStartOffset: Offset | null
   readonly indexIntervalBytes: number
   /** Compacted topics have gaps between offsets. */
@@ -43,8 +46,10 @@ export interface RecoveryReport {
   readonly logStartOffset: Offset
   readonly logEndOffset: Offset
   readonly epochs: readonly EpochEntry[]
-  /** The checkpoint says the same. */
+  /** The checkpoint says the same, and is on disk, or is as soon as its folder is synced. */
   readonly epochsSaved: boolean
+  /** A sync had failed: everything above the recovery point, and every name, was written again, and is not synced. */
+  readonly wasInDoubt: boolean
   /** Of a damaged log: none. */
   readonly producers: RecoveredProducers
   readonly corruption: Corruption | null
@@ -56,6 +61,8 @@ export interface RecoveryReport {
   readonly cutReason: string | null
   /** Names of leftover files that were removed or renamed. */
   readonly clearedFiles: readonly string[]
+  /** Paths of segment files that were removed: not synced. */
+  readonly removedFiles: readonly string[]
   /** Base offsets of segments whose indexes were made anew. */
   readonly rebuiltIndexes: readonly Offset[]
   /** Base offsets of segments whose index files were written, and not synced. */
@@ -74,6 +81,8 @@ export function recoverLog(disk: Disk, input: RecoveryInput): RecoveryReport {
 export function reportRecovery(logger: Logger, directory: string, recovery: RecoveryReport): void {
   const { corruption, cutBytes, cutReason, rebuiltIndexes, clearedFiles, scannedBytes, logEndOffset } =
     recovery
+  if (recovery.wasInDoubt)
+    logger.warn({ directory }, 'the disk had failed to sync: the log was written again')
   if (corruption !== null) logger.error({ ...corruption }, 'the log is damaged below its recovery point')
   if (cutReason !== null) logger.warn({ directory, cutBytes, cutReason, logEndOffset }, 'a torn tail was cut')
   if (rebuiltIndexes.length > 0) logger.info({ directory, rebuiltIndexes }, 'indexes were rebuilt')
@@ -86,6 +95,7 @@ class Recovery {
   readonly #input: RecoveryInput
   readonly #pool = new BufferPool({ maxPooledBytes: POOLED_BYTES_MAX })
   readonly #segments: SegmentState[] = []
+  readonly #removedFiles: string[] = []
   readonly #rebuiltIndexes: Offset[] = []
   readonly #writtenIndexes: Offset[] = []
   /** Null when the checkpoint is missing or damaged: every batch is looked at then. */
@@ -93,6 +103,7 @@ class Recovery {
   #epochs: LeaderEpochCache
   #corruption: Corruption | null = null
   #cutReason: string | null = null
+  #wasInDoubt = false
   #scannedBytes = 0
   #cutBytes = 0
 
@@ -108,7 +119,8 @@ class Recovery {
 
   run(): RecoveryReport {
     const { logStartOffset, directory } = this.#input
-    const { segments, cleared } = clearLeftovers(this.#disk, directory, this.#pool)
+    const { segments, cleared, isInDoubt } = clearLeftovers(this.#disk, directory, this.#pool)
+    if (isInDoubt) this.#renew()
     // Dropped before the stop, but still there: they need not even be sound.
     const kept = segments.findLastIndex((base) => base <= (logStartOffset ?? 0))
     const bases = segments.slice(Math.max(0, kept))
@@ -129,6 +141,14 @@ class Recovery {
       }
     }
     return this.#report(cleared)
+  }
+
+  /** From here on nothing is in doubt: it is as if this process had written it, and waits for a flush. */
+  #renew(): void {
+    const { directory, recoveryPoint } = this.#input
+    renewLogFolder(this.#disk, directory, recoveryPoint)
+    removeSyncFailedMark(this.#disk, directory)
+    this.#wasInDoubt = true
   }
 
   /** The first flush of a log writes the epochs' checkpoint. */
@@ -169,16 +189,29 @@ class Recovery {
       logStartOffset,
       logEndOffset,
       epochs: this.#epochs.entries,
-      epochsSaved: isSame(this.#epochs.entries, this.#savedEpochs),
+      epochsSaved: isSame(this.#epochs.entries, this.#savedEpochs) && this.#areEpochsFlushed(logEndOffset),
+      wasInDoubt: this.#wasInDoubt,
       producers,
       corruption: this.#corruption,
       scannedBytes: this.#scannedBytes + producers.scannedBytes,
       cutBytes: this.#cutBytes,
       cutReason: this.#cutReason,
       clearedFiles,
+      removedFiles: this.#removedFiles,
       rebuiltIndexes: this.#rebuiltIndexes,
       writtenIndexes: this.#writtenIndexes,
     }
+  }
+
+  /**
+   * A checkpoint that was seen and not stored would be missed once the recovery point is above where its epochs start; the
+   * mark that tells of it is best effort. An epoch without records is not missed.
+   */
+  #areEpochsFlushed(logEndOffset: Offset): boolean {
+    const { cleanShutdown, recoveryPoint } = this.#input
+    const isFlushed = ({ startOffset }: EpochEntry) =>
+      startOffset < recoveryPoint || startOffset >= logEndOffset
+    return !this.#wasInDoubt && (cleanShutdown || this.#epochs.entries.every(isFlushed))
   }
 
   #recoverProducers(logEndOffset: Offset): RecoveredProducers {
@@ -301,7 +334,9 @@ class Recovery {
       segment.close()
       for (const suffix of [FileSuffix.log, FileSuffix.offsetIndex, FileSuffix.timeIndex]) {
         const path = segment.path + suffix
-        if (this.#disk.exists(path)) this.#disk.unlink(path)
+        if (!this.#disk.exists(path)) continue
+        this.#removedFiles.push(path)
+        this.#disk.unlink(path)
       }
     }
     return removedBytes

@@ -2,6 +2,7 @@
 import type { Disk, FileId } from '@millrace/base'
 import { diskErrorOf, step } from './disk-step.ts'
 import type { DiskDone } from './disk-step.ts'
+import { failedSyncs, syncDirectory } from './failed-sync.ts'
 import { writeFully } from './transfer.ts'
 
 export const TEMPORARY_SUFFIX = '.tmp'
@@ -26,8 +27,9 @@ export function replaceFile(
       const error = syncError ?? closeError
       if (error !== null) return done(error)
       step(done, () => {
+        const known = failedSyncs(disk, directory)
         disk.rename(temporary, path)
-        disk.syncDir(directory, done)
+        syncDirectory(disk, directory, known, done)
       })
     })
   })

@@ -6,6 +6,7 @@ import {
   batch,
   close,
   DIRECTORY,
+  epoch,
   flush,
   offset,
   openLog,
@@ -237,4 +238,27 @@ test('an epoch checkpoint that recovery found to be of another log is written by
     { epoch: 0, startOffset: 0 },
     { epoch: 5, startOffset: 1 },
   ])
+})
+
+test('the epochs of a log without records are saved with its first bytes, and of one that is emptied at once', () => {
+  const CHECKPOINT = `${DIRECTORY}/leader-epoch-checkpoint`
+  const disk = simDisk()
+  const log = openLog(disk)
+  log.assignEpochStart(epoch(3))
+  expect(flush(log, disk)).toBeNull()
+  expect(disk.exists(CHECKPOINT)).toBe(false)
+  expect(log.leaderEpochs).toEqual([{ epoch: 3, startOffset: 0 }])
+  expect(close(log, disk)).toBeNull()
+
+  const again = openLog(disk, { cleanShutdown: true })
+  again.assignEpochStart(epoch(4))
+  write(again, batch(), 4)
+  expect(flush(again, disk)).toBeNull()
+  disk.crash({ mode: 'none' })
+  expect(disk.contentOf(CHECKPOINT).toString()).toBe('0\n1\n4 0\n')
+
+  const third = openLog(disk, { recoveryPoint: offset(1) })
+  third.truncateFullyAndStartAt(offset(0))
+  expect(flush(third, disk)).toBeNull()
+  expect(disk.contentOf(CHECKPOINT).toString()).toBe('0\n0\n')
 })

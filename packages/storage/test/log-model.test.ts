@@ -1,10 +1,11 @@
 /**
- * Random work on a log in a data folder, with power cuts, against a model that is a list of batches. What was flushed
- * survives; what comes back is a prefix of what was once written; indexes and epochs are what the batches say.
+ * Random work on a log in a data folder, with power cuts, and with syncs that fail before the process is started anew,
+ * against a model that is a list of batches. What was flushed survives; what comes back is a prefix of what was once written;
+ * indexes and epochs are what the batches say.
  */
 import { assert, type Rng, seededRng } from '@millrace/base'
 import { RecordBatchView } from '@millrace/record'
-import { type CrashMode, SimDisk } from '@millrace/sim'
+import { type CrashMode, SimDisk, SimulatedStop } from '@millrace/sim'
 import { expect, test } from 'vitest'
 import { type Log, LogDirectory } from '../src/index.ts'
 import {
@@ -78,7 +79,8 @@ class Run {
     else if (dice < 87) this.#advanceStart()
     else if (dice < 89) this.#retain()
     else if (dice < 95) this.#compareReads()
-    else if (dice < 98) this.#crash()
+    else if (dice < 97) this.#crash()
+    else if (dice < 98) this.#failSync()
     else this.#restart()
   }
 
@@ -156,6 +158,41 @@ class Run {
     const mode = MODES[this.#rng.below(MODES.length)]!
     const startBefore = this.#log.logStartOffset
     this.#disk.crash({ mode })
+    this.#recover(startBefore, `a power cut (${mode})`)
+  }
+
+  /** One of the syncs of a flush and of a checkpoint fails, and the process ends, now and then in its next start as well. */
+  #failSync(): void {
+    const startBefore = this.#log.logStartOffset
+    this.#disk.settle()
+    this.#append()
+    const operation = this.#rng.below(2) === 0 ? 'sync' : 'syncDir'
+    this.#disk.fail({ operation, code: 'EIO', path: /logs/, after: this.#rng.below(4) })
+    this.#log.flush(() => undefined)
+    if (this.#rng.below(2) === 0) this.#directory.checkpoint(() => undefined)
+    this.#disk.settle()
+    this.#disk.clearFaults()
+    this.#disk.processDied()
+    if (this.#rng.below(2) === 0) this.#stopInStart()
+    this.#recover(startBefore, `a failed ${operation}`)
+    // As a leader would: what the next power cut must not take.
+    if (this.#rng.below(4) > 0) this.#flush()
+    if (this.#rng.below(2) === 0) this.#directory.checkpoint(() => undefined)
+    this.#disk.settle()
+    if (this.#rng.below(2) === 0) this.#crash()
+  }
+
+  #stopInStart(): void {
+    this.#disk.stopAfter(this.#rng.below(40))
+    try {
+      this.#open()
+    } catch (error) {
+      if (!(error instanceof SimulatedStop)) throw error
+    }
+    this.#disk.processDied()
+  }
+
+  #recover(startBefore: number, what: string): void {
     // No leader goes on in its epoch after a restart: that is how batches are known that an earlier crash took back.
     this.#epoch++
     this.#open()
@@ -165,7 +202,7 @@ class Run {
     expect(this.#log.logEndOffset).toBeGreaterThanOrEqual(this.#ackedEnd)
     const found = this.#found()
     const isPrefix = [this.#batches, ...this.#olderBatches].some((version) => isPrefixOf(found, version))
-    expect(isPrefix, `after a power cut (${mode}) the log is a prefix of what was written`).toBe(true)
+    expect(isPrefix, `after ${what} the log is a prefix of what was written`).toBe(true)
     const acked = this.#batches.filter(
       ({ lastOffset }) => lastOffset < this.#ackedEnd && lastOffset >= this.#log.logStartOffset,
     )
@@ -206,7 +243,8 @@ class Run {
       },
     )
     this.#disk.settle()
-    this.#directory = opened!
+    if (opened === null) throw new SimulatedStop('the folder was not opened')
+    this.#directory = opened
     this.#log = this.#directory.openLog({
       topic: 'flights',
       partition: 0,
@@ -262,7 +300,7 @@ function isPrefixOf(found: readonly ModelBatch[], version: readonly ModelBatch[]
 /** `MILLRACE_SEED=17` runs only that one. */
 const only = process.env['MILLRACE_SEED']
 
-test(`random work with power cuts loses nothing that was flushed and keeps the log a prefix (${SEEDS} seeds)`, () => {
+test(`random work with power cuts and failed syncs loses nothing that was flushed and keeps the log a prefix (${SEEDS} seeds)`, () => {
   const seeds = only === undefined ? Array.from({ length: SEEDS }, (_, index) => index + 1) : [Number(only)]
   for (const seed of seeds) {
     try {
@@ -274,4 +312,4 @@ test(`random work with power cuts loses nothing that was flushed and keeps the l
       )
     }
   }
-}, 60_000)
+}, 120_000)

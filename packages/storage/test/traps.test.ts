@@ -1,9 +1,9 @@
 /** Mistakes that log implementations repeat, each with the guarantee that it would break. */
 import { seededRng } from '@millrace/base'
 import { RecordBatchView } from '@millrace/record'
-import { type CrashMode, SimDisk, SimulatedStop } from '@millrace/sim'
+import { type CrashMode, type DiskFault, SimDisk, SimulatedStop } from '@millrace/sim'
 import { describe, expect, test } from 'vitest'
-import { recoverLog } from '../src/index.ts'
+import { type Log, recoverLog, syncDirectory } from '../src/index.ts'
 import {
   baseOffsets,
   batch,
@@ -320,6 +320,77 @@ describe('trap 33: a failed sync is tried again and “succeeds”', () => {
     disk.fail({ operation: 'syncDir', code: 'EIO' })
     disk.settle()
     expect(answers).toEqual(['EIO', 'EIO'])
+  })
+})
+
+describe('trap 33: what a failed sync dropped is seen by the next process, and told durable', () => {
+  /** Writes on, fails, and is started anew without a power cut; that comes after the next flush. */
+  function failedOnce(fault: Pick<DiskFault, 'operation' | 'path'>, change: (log: Log) => void) {
+    const { disk, log, checkpoints } = filled(12, { config: { segmentBytes: 1000 } })
+    checkpoints.recoveryPoint = log.recoveryPoint
+    change(log)
+    disk.fail({ ...fault, code: 'EIO' })
+    expect(flush(log, disk)).toMatchObject({ code: 'EIO' })
+    disk.processDied()
+    const options = { checkpoints, config: { segmentBytes: 1000 } }
+    const second = openLog(disk, { ...options, recoveryPoint: checkpoints.recoveryPoint })
+    const seen = readAll(second)
+    return {
+      disk,
+      second,
+      seen,
+      afterPowerCut(): Log {
+        write(second, batch({ valueBytes: 100 }), 9)
+        expect(flush(second, disk)).toBeNull()
+        const { recoveryPoint } = second
+        disk.crash({ mode: 'none' })
+        return openLog(disk, { ...options, recoveryPoint })
+      },
+    }
+  }
+
+  test('the name of an epochs’ checkpoint', () => {
+    const fault = { operation: 'syncDir', path: /flights-0/ } as const
+    const { second, afterPowerCut } = failedOnce(fault, (log) => write(log, batch(), 4))
+    const epochs = [...second.leaderEpochs, { epoch: 9, startOffset: second.logEndOffset }]
+    expect(afterPowerCut().leaderEpochs).toEqual(epochs)
+  })
+
+  test.each([
+    ['bytes', { operation: 'sync', path: /\.log$/ }],
+    ['the name of a segment', { operation: 'syncDir', path: /flights-0/ }],
+  ] as const)('%s', (_, fault) => {
+    const { seen, afterPowerCut } = failedOnce(fault, (log) => {
+      for (let index = 0; index < 20; index++) write(log, batch({ valueBytes: 100 }), 2)
+    })
+    expect(seen).toHaveLength(32)
+    const third = afterPowerCut()
+    expect(third.corruption).toBeNull()
+    expect(readAll(third).slice(0, 32)).toEqual(seen)
+  })
+
+  test('the removal of a segment, which would come back between those that follow', () => {
+    const fault = { operation: 'syncDir', path: /flights-0/ } as const
+    const { seen, afterPowerCut } = failedOnce(fault, (log) => {
+      log.truncateTo(offset(3))
+      // Larger than before, so that the next segment begins behind those that were removed.
+      write(log, batch({ valueBytes: 500, records: 8 }), 2)
+      write(log, batch({ valueBytes: 500 }), 2)
+    })
+    const third = afterPowerCut()
+    expect(third.corruption).toBeNull()
+    expect(readAll(third).slice(0, seen.length)).toEqual(seen)
+  })
+
+  test('no later sync of a folder is believed once one has failed, whoever it was for', () => {
+    const { disk, log } = filled(2)
+    const errors: unknown[] = []
+    write(log, batch({ valueBytes: 4000 }))
+    disk.fail({ operation: 'syncDir', path: /flights-0/, code: 'EIO' })
+    syncDirectory(disk, DIRECTORY, 0, (error) => errors.push(error?.code))
+    log.flush((error) => errors.push(error?.code))
+    disk.settle()
+    expect(errors).toEqual(['EIO', 'EIO'])
   })
 })
 

@@ -154,7 +154,7 @@ export class ClusterNode {
   }
 
   async #main(env: Env, life: number): Promise<void> {
-    const disk = new ObservedDisk(env.disk, this.#files)
+    const disk = new ObservedDisk(env.disk, this.#files, this.machine.disk)
     try {
       const running = await startNode({ ...env, disk }, this.#options.loaded, {
         signal: this.#abort.signal,

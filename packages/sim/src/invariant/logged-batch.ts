@@ -18,8 +18,9 @@ export interface LoggedBatch {
 const HEADER_BYTES = 61
 const LENGTH_AT = 8
 const OVERHEAD_BYTES = 12
-const SEGMENT = /^\d{20}\.log$/
-const SNAPSHOT = /^(\d{20})-\d{10}\.checkpoint$/
+/** Also while its name is written anew, which the next start ends (`storage/src/renewal.ts`). */
+const SEGMENT = /^\d{20}\.log(\.renamed)?$/
+const SNAPSHOT = /^(\d{20})-\d{10}\.checkpoint(\.renamed)?$/
 
 export function isSegment(name: string): boolean {
   return SEGMENT.test(name)

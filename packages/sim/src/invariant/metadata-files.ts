@@ -39,6 +39,7 @@ interface FileState {
 
 const VOTE_FILE = 'quorum-state'
 const VOTE_FILE_WRITTEN = 'quorum-state.tmp'
+const RENAMED = '.renamed'
 
 export class MetadataFiles {
   readonly node: number
@@ -139,6 +140,17 @@ export class MetadataFiles {
     if (added.length > 0) this.#append(added)
   }
 
+  /** A segment that reaches behind `position`. */
+  isWritten(name: string, position: number): boolean {
+    const file = this.#files.get(name)
+    return file !== undefined && isSegment(name) && position < file.tailPosition + file.tail.length
+  }
+
+  /** The bytes that were there already. */
+  onWrittenAgain(name: string): void {
+    this.#file(name).changes += 1
+  }
+
   onTruncate(name: string, size: number): void {
     const file = this.#file(name)
     file.changes += 1
@@ -156,9 +168,10 @@ export class MetadataFiles {
     const file = this.#file(from)
     this.#files.delete(from)
     this.#files.set(to, file)
-    file.isNamed = false
+    // Of a name that is given away and taken back, either is found by the next start.
+    if (from !== to + RENAMED && to !== from + RENAMED) file.isNamed = false
     if (isSegment(from) && !isSegment(to)) this.#remove(file.batches)
-    if (to !== VOTE_FILE) return
+    if (to !== VOTE_FILE || from !== VOTE_FILE_WRITTEN) return
     const vote = parseVote(file.tail)
     if (vote === null) return
     this.#observer.onVoteWritten(this, vote, this.#vote)

@@ -1,16 +1,19 @@
 /** A process's disk with somebody looking over its shoulder at the folder of the metadata log. */
 import type { Disk, DiskError, FileId, OpenMode } from '@millrace/base'
-import type { MetadataFiles } from './metadata-files.ts'
+import type { DiskContent, MetadataFiles } from './metadata-files.ts'
 
 export class ObservedDisk implements Disk {
   readonly #disk: Disk
   readonly #files: MetadataFiles
+  readonly #content: DiskContent
   readonly #prefix: string
   /** Open files of the folder. */
   readonly #names = new Map<FileId, string>()
 
-  constructor(disk: Disk, files: MetadataFiles) {
+  /** @param content what is on the disk, without asking it */
+  constructor(disk: Disk, files: MetadataFiles, content: DiskContent) {
     this.#disk = disk
+    this.#content = content
     this.#files = files
     this.#prefix = `${files.folder}/`
   }
@@ -39,11 +42,14 @@ export class ObservedDisk implements Disk {
   }
 
   pwritev(file: FileId, chunks: readonly Uint8Array[], position: number): number {
-    const written = this.#disk.pwritev(file, chunks, position)
     const name = this.#names.get(file)
-    if (name !== undefined && written > 0) {
-      this.#files.onWrite(name, Buffer.concat(chunks).subarray(0, written), position)
-    }
+    if (name === undefined) return this.#disk.pwritev(file, chunks, position)
+    const before = this.#files.isWritten(name, position) ? this.#content.contentOf(this.#prefix + name) : null
+    const written = this.#disk.pwritev(file, chunks, position)
+    const bytes = Buffer.concat(chunks).subarray(0, written)
+    const isSame = before?.subarray(position, position + written).equals(bytes) ?? false
+    if (isSame) this.#files.onWrittenAgain(name)
+    else if (written > 0) this.#files.onWrite(name, bytes, position)
     return written
   }
 

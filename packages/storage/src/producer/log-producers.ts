@@ -22,7 +22,7 @@ export interface LogProducersOptions {
   readonly disk: Disk
   readonly clock: Clock
   readonly directory: string
-  readonly flusher: Pick<Flusher, 'markFile' | 'forgetFile' | 'markDirectory'>
+  readonly flusher: Pick<Flusher, 'markFile' | 'forgetFile' | 'markRemoved' | 'markDirectory'>
   /** `producer.id.expiration.ms` */
   readonly expirationMs?: number | undefined
   /** False for logs that nobody produces to: no batch is looked at. */
@@ -132,7 +132,7 @@ export class LogProducers {
     const gone = this.#snapshots.filter((offset) => !isKept(offset))
     if (gone.length === 0) return
     this.#snapshots = this.#snapshots.filter(isKept)
-    flusher.markDirectory(directory)
+    flusher.markRemoved(gone.map((offset) => snapshotPath(directory, offset)))
     for (const offset of gone) {
       const path = snapshotPath(directory, offset)
       flusher.forgetFile(path)

@@ -27,6 +27,8 @@ export interface RecoveredProducers {
   readonly endOffset: Offset
   /** Offsets of the snapshots that are left, rising. */
   readonly snapshots: readonly Offset[]
+  /** Of those that were removed: not synced. */
+  readonly removedSnapshots: readonly Offset[]
   readonly scannedBytes: number
 }
 
@@ -34,6 +36,7 @@ export const NO_PRODUCERS: RecoveredProducers = {
   entries: [],
   endOffset: 0 as Offset,
   snapshots: [],
+  removedSnapshots: [],
   scannedBytes: 0,
 }
 
@@ -56,10 +59,9 @@ export function recoverProducers(input: ProducerRecoveryInput): RecoveredProduce
   })
   const { entries, endOffset, damagedSnapshots, scannedBytes } = replayed
   const snapshots = usable.filter((offset) => !damagedSnapshots.includes(offset))
-  for (const offset of found) {
-    if (!snapshots.includes(offset)) disk.unlink(snapshotPath(directory, offset))
-  }
-  return { entries, endOffset: isDamaged ? NOT_KNOWN : endOffset, snapshots, scannedBytes }
+  const removedSnapshots = found.filter((offset) => !snapshots.includes(offset))
+  for (const offset of removedSnapshots) disk.unlink(snapshotPath(directory, offset))
+  return { entries, endOffset: isDamaged ? NOT_KNOWN : endOffset, snapshots, removedSnapshots, scannedBytes }
 }
 
 /**
