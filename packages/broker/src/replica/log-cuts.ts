@@ -3,7 +3,7 @@
  * journal where somebody may miss it.
  *
  * Must not know: why a log is cut.
- * Invariant: what a damaged log owes is on disk before anything of it goes; that a cut was made is told when it is on disk.
+ * Invariant: what a damaged log owes is on disk before anything of it goes; that records were cut is told when it is on disk.
  */
 import { DiskError } from '@millrace/base'
 import type { Log as Journal, Offset } from '@millrace/base'
@@ -55,6 +55,7 @@ export class LogCuts {
     if (reason === 'unclean')
       journal.warn(facts, 'committed records are dropped: an unclean leader was elected')
     else if (reason === 'damage') journal.warn(facts, 'damaged records are dropped, to be fetched again')
+    if (reason !== 'damage' && this.#endsDurablyAt(offset)) return this.#dropEpochsAtEnd(generation, offset)
     const cut = (): void => this.#cut(generation, () => log.truncateTo(offset))
     if (reason !== 'damage') return cut()
     const isWanted = begins()
@@ -74,6 +75,23 @@ export class LogCuts {
     const facts = { ...name, offset, logEndOffset: log.logEndOffset }
     if (isUnclean) journal.warn(facts, 'the log begins anew after an unclean election')
     this.#cut(generation, () => log.truncateFullyAndStartAt(offset))
+  }
+
+  #endsDurablyAt(offset: Offset): boolean {
+    const { logEndOffset, recoveryPoint, corruption, failure } = this.#options.log
+    const isSound = corruption === null && failure === null
+    return isSound && offset >= logEndOffset && recoveryPoint >= logEndOffset
+  }
+
+  /**
+   * Only epochs without a record go, as in most partitions when a cluster starts. Nothing needs to be durable for that:
+   * after a crash that brings them back they are dropped again, and records that take their place are flushed together
+   * with the epochs.
+   */
+  #dropEpochsAtEnd(generation: number, offset: Offset): void {
+    const { log, onCut } = this.#options
+    log.truncateTo(offset)
+    onCut({ generation, logStartOffset: log.logStartOffset, logEndOffset: log.logEndOffset })
   }
 
   #cut(generation: number, change: () => void): void {

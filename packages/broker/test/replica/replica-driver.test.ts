@@ -109,6 +109,17 @@ describe('a follower', () => {
     expect(leader.log.logEndOffset).toBe(1)
   })
 
+  it('that has only an epoch without records to drop goes on without a sync', () => {
+    const { leader } = pair()
+    expect(leader.log.leaderEpochs).toEqual([{ epoch: 0, startOffset: 0 }])
+    leader.driver.update(
+      partitionState({ leader: nodeId(2), leaderEpoch: 1 as LeaderEpoch, partitionEpoch: 1 }),
+    )
+    expect(leader.log.leaderEpochs).toEqual([])
+    // Asked for in the same turn: nothing was waited for.
+    expect(leader.fetches).toMatchObject([{ fetchOffset: 0, leaderEpoch: 1, lastFetchedEpoch: -1 }])
+  })
+
   it('tries again at a tick when no answer came', () => {
     const { follower } = pair()
     follower.driver.onFetchAnswer(follower.fetches[0]!.fetchId, null)
