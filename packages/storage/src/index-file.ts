@@ -13,6 +13,8 @@ import type { Disk, DiskError, FileId } from '@millrace/base'
 import { readFully, writeFully } from './transfer.ts'
 
 const MIN_MEMORY_BYTES = 256
+/** Of an index without entries: most partitions of a large cluster are too small to have any. */
+const NO_BYTES = Buffer.alloc(0)
 
 export class IndexFile {
   readonly path: string
@@ -20,7 +22,8 @@ export class IndexFile {
   /** Where the entry that `locate` found lies. */
   bytes: Buffer
   readonly #disk: Disk
-  readonly #scratch: Buffer
+  /** Of an index that is searched on disk. */
+  #scratch: Buffer | null = null
   #file: FileId | null = null
   #memory: Buffer | null
   #entries: number
@@ -35,18 +38,17 @@ export class IndexFile {
     this.#disk = disk
     this.path = path
     this.entryBytes = entryBytes
-    this.#scratch = Buffer.alloc(entryBytes)
     this.#memory = memory
     this.#entries = entries
     this.#persisted = memory === null ? entries : 0
     this.#mustTrim = memory !== null
     this.#changes = 0
-    this.bytes = memory ?? this.#scratch
+    this.bytes = memory ?? NO_BYTES
   }
 
   /** Empty, in memory; what the file may hold is overwritten at the first `persist`. */
   static create(disk: Disk, path: string, entryBytes: number): IndexFile {
-    return new IndexFile(disk, path, entryBytes, Buffer.alloc(MIN_MEMORY_BYTES), 0)
+    return new IndexFile(disk, path, entryBytes, NO_BYTES, 0)
   }
 
   /** What is on disk, to be searched there; no entries when there is no file. */
@@ -79,6 +81,8 @@ export class IndexFile {
   locate(entry: number): number {
     assert(entry >= 0 && entry < this.#entries, `no entry ${entry} in ${this.path}`)
     if (this.#memory !== null) return entry * this.entryBytes
+    this.#scratch ??= Buffer.alloc(this.entryBytes)
+    this.bytes = this.#scratch
     const read = readFully(this.#disk, this.#openFile(), this.#scratch, entry * this.entryBytes)
     // The file may have lost its end behind our back; zeros point to the start of the segment, where a search is right.
     this.#scratch.fill(0, read)
@@ -90,7 +94,7 @@ export class IndexFile {
     assert(this.#memory !== null, `append to a closed index: ${this.path}`)
     const at = this.#entries * this.entryBytes
     if (at + this.entryBytes > this.#memory.length) {
-      const grown = Buffer.alloc(this.#memory.length * 2)
+      const grown = Buffer.alloc(Math.max(MIN_MEMORY_BYTES, this.#memory.length * 2))
       grown.set(this.#memory)
       this.#memory = grown
       this.bytes = grown
@@ -114,7 +118,7 @@ export class IndexFile {
   load(): void {
     if (this.#memory !== null) return
     const bytes = this.#entries * this.entryBytes
-    const memory = Buffer.alloc(Math.max(MIN_MEMORY_BYTES, bytes))
+    const memory = bytes === 0 ? NO_BYTES : Buffer.alloc(Math.max(MIN_MEMORY_BYTES, bytes))
     const read = bytes === 0 ? 0 : readFully(this.#disk, this.#openFile(), memory.subarray(0, bytes), 0)
     this.#entries = Math.floor(read / this.entryBytes)
     this.#persisted = this.#entries
@@ -147,7 +151,7 @@ export class IndexFile {
   seal(): void {
     this.persist()
     this.#memory = null
-    this.bytes = this.#scratch
+    this.bytes = NO_BYTES
   }
 
   /** @param done runs when what was persisted is durable, or can't be: at once when it is already */

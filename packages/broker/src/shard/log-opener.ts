@@ -6,7 +6,7 @@
  */
 import { DiskError } from '@millrace/base'
 import type { Env, Offset, Uuid } from '@millrace/base'
-import { Log, recoverSegments } from '@millrace/storage'
+import { Log, NEW_LOG, recoverSegments } from '@millrace/storage'
 import type { LogCheckpoints, LogConfig, RecoveryReport, TopicPartition } from '@millrace/storage'
 import type { ReplicaCheckpoint } from '../replica/replica-surroundings.ts'
 import type { PartitionCheckpoint, StartingPoint } from './shard-control.ts'
@@ -61,7 +61,9 @@ export class LogOpener {
 
   /** Opens the log of a new partition. @throws DiskError, TopicIdMismatchError */
   create(identity: LogIdentity, config: LogConfig): Log {
-    return this.#open(identity, config, NEW)
+    // There is a folder when a crash came before the broker heard that it has the partition.
+    const isThere = this.#options.env.disk.exists(this.#directory(identity))
+    return this.#open(identity, config, NEW, isThere ? undefined : NEW_LOG)
   }
 
   #open(

@@ -63,13 +63,14 @@ export class LogProducers {
 
   /**
    * Writes down what is known at the log's end, which has nothing staged; durable with the next flush. Of snapshots that
-   * no segment starts at, only the latest stays.
+   * no segment starts at, only the latest stays. Of a log without batches that knows no producer there is nothing to say.
    * @throws DiskError, except for want of space
    */
   takeSnapshot(endOffset: Offset, segments: readonly ReplayedSegment[]): void {
     if (!this.#options.isTracking) return
     this.expire()
-    if (!this.#snapshots.includes(endOffset)) this.#writeSnapshot(endOffset)
+    const isBlank = endOffset === segments[0]?.baseOffset && this.table.entries.length === 0
+    if (!isBlank && !this.#snapshots.includes(endOffset)) this.#writeSnapshot(endOffset)
     const bases = new Set(segments.map(({ baseOffset }) => baseOffset))
     const latest = this.#snapshots.at(-1)
     this.#keepSnapshots((offset) => offset === latest || bases.has(offset))

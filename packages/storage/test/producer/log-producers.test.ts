@@ -138,7 +138,8 @@ class Run {
 
   #damageSnapshot(): void {
     this.#close()
-    const name = segmentFiles(this.#disk, '.snapshot', FOLDER).at(-1)!
+    const name = segmentFiles(this.#disk, '.snapshot', FOLDER).at(-1)
+    if (name === undefined) return this.#open()
     this.#disk.replaceAtRest(`${FOLDER}/${name}`, (bytes) => bytes.subarray(0, bytes.length - 1))
     this.#open()
     this.#lacksSnapshots = true
@@ -236,6 +237,17 @@ describe('snapshots', () => {
     expect(log.checkProducers(sent(22, 2, 600)).kind).toBe('duplicate')
     close(log, disk)
     expect(snapshots(disk)).toEqual([log.logEndOffset])
+  })
+
+  test('are not made of a log that no batch was written to', () => {
+    const disk = simDisk()
+    close(openLog(disk), disk)
+    expect(segmentFiles(disk, '.snapshot', DIRECTORY)).toEqual([])
+    const again = openLog(disk, { cleanShutdown: true })
+    write(again, sent(0))
+    expect(known(again.producers)).toHaveLength(1)
+    close(again, disk)
+    expect(segmentFiles(disk, '.snapshot', DIRECTORY)).toHaveLength(1)
   })
 
   test('spare the next opening a scan, and hold the last five batches of a producer', () => {
