@@ -8,7 +8,7 @@
  */
 import type { Env, Uuid } from '@millrace/base'
 import { brokerConfigSources, MetadataImage, resolveTopicConfig } from '@millrace/metadata'
-import type { MetadataDelta, PartitionImage, TopicDelta } from '@millrace/metadata'
+import type { ConfigEntries, MetadataDelta, PartitionImage, TopicDelta } from '@millrace/metadata'
 import { ErrorCode } from '@millrace/protocol'
 import type { Log } from '@millrace/storage'
 import type { ShardConfig } from '../config.ts'
@@ -37,6 +37,8 @@ export class PartitionHost {
   /** Folders that are losing their names, by name: a new topic of that name waits for it. */
   readonly #removals = new Map<string, Promise<void>>()
   #image: MetadataImage
+  /** Of all topics without a configuration of their own; null: to be resolved anew. */
+  #inheritedSettings: TopicSettings | null = null
 
   constructor(options: PartitionHostOptions) {
     this.#options = options
@@ -54,6 +56,7 @@ export class PartitionHost {
   /** Opens everything that the image gives to this shard. @param isRestart it was open in this process before */
   async openAll(image: MetadataImage, placements: readonly Placement[], isRestart: boolean): Promise<void> {
     this.#image = image
+    this.#inheritedSettings = null
     this.#place(placements)
     const openings: Promise<void>[] = []
     for (const topic of image.topics.values()) {
@@ -74,13 +77,14 @@ export class PartitionHost {
    */
   async apply(delta: MetadataDelta, image: MetadataImage, placements: readonly Placement[]): Promise<void> {
     const brokerEpoch = this.#brokerEpochIn(this.#image)
+    const everyTopic = delta.configs.changedBrokers.size > 0
     this.#image = image
+    if (everyTopic) this.#inheritedSettings = null
     this.#place(placements)
     const openings: Promise<void>[] = []
     for (const id of delta.topics.deleted.keys()) this.#deleteTopic(id)
     if (this.#brokerEpochIn(image) !== brokerEpoch) this.#reopenAll()
     for (const topic of delta.topics.changed.values()) openings.push(...this.#changeTopic(topic))
-    const everyTopic = delta.configs.changedBrokers.size > 0
     for (const entry of this.#topics.values()) {
       if (everyTopic || delta.configs.changedTopics.has(entry.name)) this.#reconfigure(entry)
     }
@@ -225,9 +229,13 @@ export class PartitionHost {
   }
 
   #settingsOf(topic: string): TopicSettings {
+    const own = this.#image.configs.forTopic(topic)
+    return own.size > 0 ? this.#resolve(own) : (this.#inheritedSettings ??= this.#resolve(own))
+  }
+
+  #resolve(own: ConfigEntries): TopicSettings {
     const { nodeId, staticEntries } = this.#options.config
-    const sources = brokerConfigSources(this.#image, nodeId, staticEntries)
-    return topicSettings(resolveTopicConfig(this.#image.configs.forTopic(topic), sources))
+    return topicSettings(resolveTopicConfig(own, brokerConfigSources(this.#image, nodeId, staticEntries)))
   }
 
   #place(placements: readonly Placement[]): void {

@@ -129,3 +129,31 @@ it('removes the folder of a replica that went to another broker', async () => {
   expect(fixture.removedFolders).toHaveLength(1)
   expect(readdirSync(directory)).toEqual([expect.stringMatching(/^t-0\..*-delete$/)])
 })
+
+describe('the configuration of a topic that has none of its own', () => {
+  const setMaxBytes = ({ metadata }: SharedBroker, value: string) =>
+    metadata.commit([
+      metadataRecord('ConfigRecord', { resourceType: 4, resourceName: '', name: 'message.max.bytes', value }),
+    ])
+  const errorOf = async (fixture: ShardFixture, topic: string) =>
+    (await fixture.produce(topic, 0, batchOf(['x'.repeat(2000)]))).errorCode
+
+  it('is what the brokers have at its creation, and changes with that', async () => {
+    await using fixture = await ShardFixture.open({ topics: { before: 1 } })
+    const { broker } = fixture
+    expect(await errorOf(fixture, 'before')).toBe(0)
+    setMaxBytes(broker, '1000')
+    broker.metadata.createTopic('after')
+    expect(await errorOf(fixture, 'before')).toBe(ErrorCode.MESSAGE_TOO_LARGE)
+    expect(await errorOf(fixture, 'after')).toBe(ErrorCode.MESSAGE_TOO_LARGE)
+  })
+
+  it('is not that of a topic which has one', async () => {
+    await using fixture = await ShardFixture.open({ topics: {} })
+    const { metadata } = fixture.broker
+    metadata.createTopic('small', 1, { 'max.message.bytes': '1000' })
+    metadata.createTopic('plain')
+    expect(await errorOf(fixture, 'small')).toBe(ErrorCode.MESSAGE_TOO_LARGE)
+    expect(await errorOf(fixture, 'plain')).toBe(0)
+  })
+})
