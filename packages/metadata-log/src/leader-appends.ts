@@ -40,6 +40,8 @@ interface WaitingAppend {
   readonly delta: MetadataDelta
   /** Of the latest image: where the records will lie if the quorum appends nothing before them. */
   readonly position: ImagePosition
+  /** With them there. */
+  readonly image: MetadataImage
   readonly committed: PromiseWithResolvers<Offset>
 }
 
@@ -77,8 +79,9 @@ export class LeaderAppends {
     }
     const batch = encodeMetadataBatch(records, position.timestampMs)
     assert(batch.length <= BATCH_BYTES_MAX, `an append of ${batch.length} bytes`)
-    this.#latestImage = delta.apply(position)
-    this.#waiting.push({ records, batch, delta, position, committed })
+    const image = delta.apply(position)
+    this.#latestImage = image
+    this.#waiting.push({ records, batch, delta, position, image, committed })
   }
 
   writeWaiting(): void {
@@ -106,10 +109,13 @@ export class LeaderAppends {
   }
 
   /** @throws DiskError with nothing changed */
-  #write({ records, batch, delta, position, committed }: WaitingAppend): void {
+  #write(waiting: WaitingAppend): void {
+    const { records, batch, delta, position, committed } = waiting
     const { store, applier, propose } = this.#options
     const { baseOffset, lastOffset } = store.append(batch, position.epoch)
-    const image = delta.apply({ ...position, lastOffset })
+    // A change of thousands of partitions is not made twice.
+    const isAsExpected = lastOffset === position.lastOffset
+    const image = isAsExpected ? waiting.image : delta.apply({ ...position, lastOffset })
     if (this.#waiting.length === 0) this.#latestImage = image
     const update = { image, delta, records, endOffset: (lastOffset + 1) as Offset }
     applier.addPending({ baseOffset, sizeInBytes: batch.length, update, committed })
