@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** Entry of the command line: answers `--version` itself, leaves everything else to the program. */
 import { enableCompileCache } from 'node:module'
+import { dirname } from 'node:path'
 import { versionLine } from './version.ts'
 
 const argv = process.argv.slice(2)
@@ -15,7 +16,9 @@ if (argv.length === 1 && argv[0] === '--version') {
   process.stdout.write(versionLine('text') + '\n')
 } else {
   // Saves a quarter of the start from the second run on; `dev` starts six processes at once.
-  enableCompileCache()
+  const { directory } = enableCompileCache()
+  // A broker's shards are threads, and threads know of it by the variable only.
+  if (directory !== undefined) process.env['NODE_COMPILE_CACHE'] ??= dirname(directory)
   const { runProgram } = await import('./program.ts')
   const exitCode = await runProgram(argv)
   if (exitCode !== 0) process.exitCode = exitCode
