@@ -20,6 +20,8 @@ export const NEW_LOG: RecoveryReport = {
   cutBytes: 0,
   cutReason: null,
   clearedFiles: [],
+  wasInDoubt: false,
+  removedFiles: [],
   rebuiltIndexes: [],
   writtenIndexes: [],
 }
