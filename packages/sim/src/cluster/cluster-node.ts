@@ -47,6 +47,8 @@ export class ClusterNode {
   isDiskTouched = false
   /** A power cut may have taken what `flush.policy=os` left in the page cache. */
   hasLostPower = false
+  /** A process of its did not come to its end in good order. */
+  hasEndedUncleanly = false
 
   constructor(options: ClusterNodeOptions) {
     this.#options = options
@@ -82,6 +84,14 @@ export class ClusterNode {
     return this.isDiskTouched || (this.hasLostPower && this.plan.settings[FLUSH_POLICY] === 'os')
   }
 
+  /**
+   * The controller can't tell whether it has lost something: a process that is killed loses nothing, yet with
+   * flush.policy=os its end looks like a power cut.
+   */
+  get isSuspect(): boolean {
+    return this.mayHaveLost || (this.hasEndedUncleanly && this.plan.settings[FLUSH_POLICY] === 'os')
+  }
+
   /** Stays up from now on. */
   start(): void {
     this.#mustRun = true
@@ -93,9 +103,8 @@ export class ClusterNode {
   }
 
   kill(): void {
-    this.#mustRun = false
-    this.machine.kill()
-    this.#forget()
+    this.hasEndedUncleanly = true
+    this.#end()
   }
 
   powerCut(mode: CrashMode): void {
@@ -136,7 +145,7 @@ export class ClusterNode {
     const isOver = (): boolean => this.#life !== life || !this.machine.isAlive
     const ended = (): void => {
       if (isOver()) return
-      this.kill()
+      this.#end()
       onStopped()
     }
     this.machine.run(() => {
@@ -187,6 +196,7 @@ export class ClusterNode {
     const unforeseen = halts.find((reason) => !this.#isForeseen(reason))
     if (unforeseen !== undefined) checks.violate('keeps-running', `node ${this.id} halted: ${unforeseen}`)
     if (!this.#mustRun || this.machine.isAlive) return
+    this.hasEndedUncleanly = true
     this.#forget()
     world.scheduler.schedule(RESTART_MS, EventKind.task, null, () => {
       if (this.#mustRun) this.start()
@@ -225,6 +235,12 @@ export class ClusterNode {
   #directoryId(): string | null {
     const text = this.machine.disk.contentOf(`${DATA_FOLDER}/meta.properties`).toString('utf8')
     return /^directory\.id=(.+)$/m.exec(text)?.[1] ?? null
+  }
+
+  #end(): void {
+    this.#mustRun = false
+    this.machine.kill()
+    this.#forget()
   }
 
   #onPowerCut(): void {

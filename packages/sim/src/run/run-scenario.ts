@@ -141,12 +141,16 @@ class Run {
     }
   }
 
-  /** Whether what was acknowledged must still be there. */
+  /**
+   * Whether what was acknowledged must still be there: unless something was lost while so many replicas ended uncleanly that
+   * all who have it may look as if they had lost it.
+   */
   #isKept(topic: string, partition: number): boolean {
     const replicas = this.cluster.checks.image.latest?.partition(topic, partition)?.replicas
     if (replicas === undefined) return false
-    const losers = replicas.filter((id) => this.cluster.node(id).mayHaveLost)
-    return losers.length < leastInSync(replicas.length)
+    const nodes = replicas.map((id) => this.cluster.node(id))
+    const suspects = nodes.filter(({ isSuspect }) => isSuspect)
+    return !nodes.some(({ mayHaveLost }) => mayHaveLost) || suspects.length < leastInSync(replicas.length)
   }
 }
 
