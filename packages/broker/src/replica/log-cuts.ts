@@ -3,7 +3,7 @@
  * journal where somebody may miss it.
  *
  * Must not know: why a log is cut.
- * Invariant: what a damaged log owes is on disk before anything of it goes; that records were cut is told when it is on disk.
+ * Invariant: what a damaged log owes is on disk before anything of it goes; a cut of records is told when it is on disk.
  */
 import { DiskError } from '@millrace/base'
 import type { Log as Journal, Offset } from '@millrace/base'
