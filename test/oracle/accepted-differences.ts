@@ -103,6 +103,25 @@ export const acceptedClusterDifferences: ReadonlyMap<string, AcceptedDifference>
     },
   ],
   [
+    'one dead: describing: metadata of version 0',
+    {
+      reason:
+        'version 0 cannot say who is offline: Kafka leaves the dead replicas out and calls that an error of the partition, though it is led; we name all, as in every later version',
+      millrace: {
+        'version 0': {
+          brokers: [1, 2],
+          isControllerABroker: false,
+          error: 'NONE',
+          partitions: [
+            '0 of 1,2,3 | leader 1 | isr 1,2 | offline  | NONE',
+            '1 of 2,3,1 | leader 2 | isr 1,2 | offline  | NONE',
+            '2 of 3,1,2 | leader 1 | isr 1,2 | offline  | NONE',
+          ],
+        },
+      },
+    },
+  ],
+  [
     'one dead: describing: partitions of 1, min.insync.replicas 1',
     {
       reason: LAST_IN_SYNC,

@@ -119,6 +119,23 @@ function ofEveryKind(minInsyncReplicas: number): readonly ClusterScenario[] {
   )
 }
 
+function metadataOfVersions(name: string, versions: readonly number[]): ClusterScenario {
+  return prepared(
+    name,
+    (world) => createAssigned(world, 'versions', REPLICAS[3]!),
+    async (world, topic) => {
+      await knownEverywhere(world, topic, (partitions) =>
+        partitions.every(({ leaderId }) => world.live.includes(leaderId)),
+      )
+      const answers: Record<string, unknown> = {}
+      for (const version of versions) {
+        answers[`version ${version}`] = await metadataOf(await world.at(1), topic, version)
+      }
+      return answers
+    },
+  )
+}
+
 async function logDirs(at: World, topics: unknown, version = 4): Promise<unknown> {
   const response = await at.connection.request('DescribeLogDirs', version, { topics } as never)
   return {
@@ -199,20 +216,8 @@ export const describing: ClusterScenarios = {
   'one dead': [
     ...ofEveryKind(1),
     ...ofEveryKind(2),
-    prepared(
-      'metadata by version',
-      (world) => createAssigned(world, 'versions', REPLICAS[3]!),
-      async (world, topic) => {
-        await knownEverywhere(world, topic, (partitions) =>
-          partitions.every(({ leaderId }) => world.live.includes(leaderId)),
-        )
-        const answers: Record<string, unknown> = {}
-        for (const version of [0, 1, 4, 5, 8, 12]) {
-          answers[`version ${version}`] = await metadataOf(await world.at(1), topic, version)
-        }
-        return answers
-      },
-    ),
+    metadataOfVersions('metadata by version', [1, 4, 5, 8, 12]),
+    metadataOfVersions('metadata of version 0', [0]),
   ],
   'two dead': [...ofEveryKind(1), ...ofEveryKind(2), ...ofEveryKind(3)],
   'all back': Object.entries(REPLICAS).map(([count, replicas]) =>
