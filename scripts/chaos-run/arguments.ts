@@ -15,6 +15,8 @@ export interface RunArguments {
   /** Null: a new one. */
   readonly seed: number | null
   readonly faults: readonly FaultKind[]
+  /** Whether somebody named them. */
+  readonly areFaultsChosen: boolean
   readonly replicationFactor: number
   readonly topics: number
   readonly partitions: number
@@ -34,7 +36,7 @@ export function runArguments(args: readonly string[]): RunArguments {
     target: { type: 'string', default: 'local' },
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string' },
-    faults: { type: 'string', default: DEFAULT_FAULTS },
+    faults: { type: 'string' },
     'replication-factor': { type: 'string', default: '3' },
     topics: { type: 'string', default: '1' },
     partitions: { type: 'string', default: '3' },
@@ -42,7 +44,7 @@ export function runArguments(args: readonly string[]): RunArguments {
     kcat: { type: 'boolean', default: false },
     history: { type: 'string' },
   })
-  const faults = faultsNamed(values.faults)
+  const faults = faultsNamed(values.faults ?? DEFAULT_FAULTS)
   const replicationFactor = integer('--replication-factor', values['replication-factor'], 1, 3)
   if (replicationFactor === 1 && faults.includes('wipe'))
     throw new UsageError('--faults: wipe loses records that have no other replica: --replication-factor 3')
@@ -51,6 +53,7 @@ export function runArguments(args: readonly string[]): RunArguments {
     minutes: positive('--minutes', values.minutes),
     seed: values.seed === undefined ? null : integer('--seed', values.seed, 0, 2 ** 32 - 1),
     faults,
+    areFaultsChosen: values.faults !== undefined,
     replicationFactor,
     topics: integer('--topics', values.topics, 1, PORTS_MAX),
     partitions: integer('--partitions', values.partitions, 1, PORTS_MAX),

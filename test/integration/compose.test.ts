@@ -56,13 +56,13 @@ describe('three controllers and three brokers in containers', () => {
   })
 
   it('take and give records to the command line on the host, through all brokers', async () => {
-    await millrace('topic', 'create', 'native', '--partitions', '6')
+    await millrace('topic', 'create', 'native', '--partitions', '6', '--if-not-exists')
     await millraceWith(lines('native', 60), 'produce', 'native', '--key-separator', ':')
     expect(await consumed('native')).toEqual(values('native', 60))
   })
 
   it.skipIf(kcat === null)('take and give records to a Kafka client on the host, side by side', async () => {
-    await millrace('topic', 'create', 'kafka', '--partitions', '6')
+    await millrace('topic', 'create', 'kafka', '--partitions', '6', '--if-not-exists')
     await runKcat(lines('kafka', 60), '-P', '-t', 'kafka', '-K:')
     expect(await consumed('kafka')).toEqual(values('kafka', 60))
     const read = await runKcat('', '-C', '-t', 'kafka', '-e', '-q')

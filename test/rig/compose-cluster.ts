@@ -20,6 +20,9 @@ const BROKERS = [1, 2, 3].map((id) => `broker-${id}`)
 /** What a container's links are reduced to, in each direction. */
 const SLOW_LINK = ['rate', '2mbit', 'burst', '16kb', 'latency', '400ms']
 
+/** Killed first: nobody waits for a clean end of what is thrown away. */
+const TAKE_DOWN = [['kill'], ['down', '--volumes']]
+
 export type ContainerState = 'running' | 'paused' | 'down'
 
 interface Attachment {
@@ -36,10 +39,14 @@ export class ComposeCluster implements AsyncDisposable {
   readonly #spoiled = new Set<number>()
   /** One address for each broker, from this machine. */
   readonly bootstraps: readonly string[]
+  /** Without it, all goes away when this process is gone. */
+  readonly #disinherit: readonly (() => void)[]
 
   private constructor(engine: DockerEngine, variables: Readonly<Record<string, string>>, ports: number[]) {
     this.#engine = engine
     this.#variables = variables
+    // The newest is done first.
+    this.#disinherit = TAKE_DOWN.toReversed().map((args) => engine.composeAtTheEnd(FILE, variables, ...args))
     this.bootstraps = ports.map((port) => `127.0.0.1:${port}`)
   }
 
@@ -196,9 +203,8 @@ export class ComposeCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Killed first: nobody waits for a clean end of what is thrown away.
-    await this.#compose('kill')
-    await this.#compose('down', '--volumes')
+    for (const args of TAKE_DOWN) await this.#compose(...args)
+    for (const disinherit of this.#disinherit) disinherit()
   }
 
   /** @returns one line for each of `services` */
@@ -208,7 +214,12 @@ export class ComposeCluster implements AsyncDisposable {
   }
 
   async #find(service: string): Promise<void> {
-    const id = await this.#compose('ps', '--all', '--quiet', service)
+    // Of the engine, not of compose, which takes a second of CPU to start.
+    const labels = { project: this.#variables['COMPOSE_PROJECT_NAME'], service }
+    const filters = Object.entries(labels).map(
+      ([name, value]) => `--filter=label=com.docker.compose.${name}=${value}`,
+    )
+    const id = await this.#engine.docker('ps', '--all', '--quiet', '--no-trunc', ...filters)
     this.#containers.set(service, id.trim())
   }
 

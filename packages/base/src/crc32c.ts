@@ -5,7 +5,7 @@
  * Small inputs go through a table in JavaScript (slicing by 8), large ones through `@node-rs/crc32`, whose call costs
  * more than it saves below `NATIVE_MIN_BYTES`. Where the native part is missing, the table does everything.
  */
-import { createRequire } from 'node:module'
+import { loadNativeModule } from './native-module.ts'
 
 type NativeCrc32c = (bytes: Uint8Array, initial?: number) => number
 
@@ -66,7 +66,7 @@ function buildTables(): Int32Array {
 
 function loadNative(): NativeCrc32c | null {
   try {
-    return (createRequire(import.meta.url)('@node-rs/crc32') as { crc32c: NativeCrc32c }).crc32c
+    return (loadNativeModule('@node-rs/crc32', import.meta.url) as { crc32c: NativeCrc32c }).crc32c
   } catch {
     // An optional dependency: left out at installation, or without a binary for this platform.
     return null

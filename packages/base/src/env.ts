@@ -144,9 +144,12 @@ export class NetError extends Error {
   override readonly name = 'NetError'
   /** errno name, such as EADDRINUSE */
   readonly code: string
-  constructor(code: string, message: string) {
+  /** Where it was tried to listen, when that is known. */
+  readonly endpoint: Endpoint | null
+  constructor(code: string, message: string, endpoint: Endpoint | null = null) {
     super(message)
     this.code = code
+    this.endpoint = endpoint
   }
 }
 

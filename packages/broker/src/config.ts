@@ -7,6 +7,8 @@ import type { ConfigTable } from '@millrace/metadata'
 import type { ServerLimits } from '@millrace/net'
 
 export interface ListenerConfig {
+  /** As others know it: an address is told to those who came in by the listener of the same name. */
+  readonly name: string
   readonly host: string
   /** 0 lets the system choose. */
   readonly port: number
@@ -25,7 +27,10 @@ export interface ShardConfig {
   readonly rack: string | null
   /** Absolute path; holds the partitions' folders and the checkpoints. */
   readonly dataDirectory: string
+  /** For other nodes, and for clients. */
   readonly listener: ListenerConfig
+  /** Further ones, for clients who have to be told other addresses. */
+  readonly clientListeners: readonly ListenerConfig[]
   /** Worker threads that own sockets and partitions; 0 runs one shard on the calling thread. */
   readonly shards: number
 

@@ -3,7 +3,7 @@
  * program that never compresses pays nothing. gzip and zstd are part of Node; `snappy` and `lz4-napi` are optional
  * dependencies that may be missing.
  */
-import { createRequire } from 'node:module'
+import { loadNativeModule } from '@millrace/base'
 import type { CompressionType } from './compression-type.ts'
 import { compressionName } from './compression-type.ts'
 
@@ -25,7 +25,6 @@ export class UnsupportedCompressionError extends Error {
 
 type Loaded<Library> = { readonly library: Library } | { readonly problem: string }
 
-const require = createRequire(import.meta.url)
 const loaded = new Map<string, Loaded<unknown>>()
 
 export const zlib = (): typeof import('node:zlib') => load<typeof import('node:zlib')>('node:zlib')
@@ -53,7 +52,7 @@ function find(name: string): Loaded<unknown> {
   let found = loaded.get(name)
   if (found === undefined) {
     try {
-      found = { library: require(name) as unknown }
+      found = { library: loadNativeModule(name, import.meta.url) }
     } catch (error) {
       // Not installed, or no binary for this platform: what the loader says is all there is to know.
       const reason = error instanceof Error ? error.message.split('\n', 1)[0] : String(error)

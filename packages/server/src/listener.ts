@@ -1,26 +1,24 @@
-/** Listeners as Kafka writes them: `PLAINTEXT://host:port`, `CONTROLLER://host:port`, or `host:port` for short. */
+/** Listeners as Kafka writes them: `NAME://host:port`, `CONTROLLER://host:port`, or `host:port` for short. */
 import type { Endpoint } from '@millrace/base'
 
-/** `PLAINTEXT` is a broker's, `CONTROLLER` a controller's. */
-export type ListenerName = 'PLAINTEXT' | 'CONTROLLER'
+/** Of the controller's; every other name is a broker's. */
+export const CONTROLLER = 'CONTROLLER'
+/** What a broker's is called unless somebody calls it otherwise. */
+export const PLAINTEXT = 'PLAINTEXT'
 
 export interface ParsedListener extends Endpoint {
-  /** null: as the roles of the process suggest. */
-  readonly name: ListenerName | null
+  /** In capitals; null: as the roles of the process suggest. */
+  readonly name: string | null
 }
 
 /** @returns the parts, or what is wrong with it */
 export function parseListener(text: string): ParsedListener | { readonly problem: string } {
-  const match = /^(?:(?<protocol>[A-Za-z_]+):\/\/)?(?<address>.*)$/.exec(text)
-  const { protocol, address = '' } = match?.groups ?? {}
-  const name = protocol?.toUpperCase() ?? null
+  const match = /^(?:(?<name>[A-Za-z][A-Za-z0-9_]*):\/\/)?(?<address>.*)$/.exec(text)
+  const { name, address = '' } = match?.groups ?? {}
   const endpoint = parseEndpoint(address)
   if (endpoint === null) return { problem: `"${text}" is not HOST:PORT or PLAINTEXT://HOST:PORT` }
-  if (name !== null && name !== 'PLAINTEXT' && name !== 'CONTROLLER') {
-    return { problem: `"${text}": security protocol ${protocol} is not supported, only PLAINTEXT` }
-  }
   if (endpoint.port > 0xffff) return { problem: `"${text}": a port is at most 65535` }
-  return { name, ...endpoint }
+  return { name: name?.toUpperCase() ?? null, ...endpoint }
 }
 
 /** `host:port`, where an IPv6 address stands in brackets and no host means all addresses. The port is not checked. */

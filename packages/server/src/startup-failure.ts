@@ -8,7 +8,7 @@ import { StartupError } from './startup-error.ts'
 
 /** @returns the error itself when it is none of those */
 export function asStartupError(error: unknown, dataDirectory: string, listener: Endpoint): unknown {
-  if (error instanceof NetError) return listenFailure(error, listener)
+  if (error instanceof NetError) return listenFailure(error, error.endpoint ?? listener)
   if (error instanceof BrokerRegistrationError) return refusal(error)
   if (error instanceof DiskError) {
     return new StartupError(

@@ -101,9 +101,14 @@ export class ShardPeers {
     const peer = this.#peers.get(shard)
     if (peer === undefined) return { answer: Promise.resolve(null), hurry() {} }
     const id = this.#nextShareId++
-    const { apiVersion, clientId, receivedAtMs } = origin
+    const { apiVersion, clientId, receivedAtMs, connection } = origin
+    const { listener } = connection
     const copy = api === 'Produce' ? copiedProduce(request as RequestOf<'Produce'>) : new Moved(request, [])
-    const share = { id, request: copy.value, origin: { apiVersion, clientId, receivedAtMs } }
+    const share = {
+      id,
+      request: copy.value,
+      origin: { apiVersion, clientId, receivedAtMs, connection: { listener } },
+    }
     const call = peer.call as (
       name: N,
       share: unknown,
@@ -121,7 +126,7 @@ export class ShardPeers {
     share: Share<N>,
     underWay: Map<number, ShareContext>,
   ): Promise<ResponseInputOf<N>> {
-    const context = new ShareContext(share.origin)
+    const context = new ShareContext(share.origin, null)
     underWay.set(share.id, context)
     try {
       const handler = this.#handlers[api] as unknown as Handler<N, RequestContext>

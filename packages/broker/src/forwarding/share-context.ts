@@ -9,6 +9,7 @@ export interface ShareOrigin {
   readonly apiVersion: number
   readonly clientId: string | null
   readonly receivedAtMs: number
+  readonly connection: Pick<Connection, 'listener'>
 }
 
 export class ShareContext implements RequestContext {
@@ -20,11 +21,12 @@ export class ShareContext implements RequestContext {
   readonly #releases: (() => void)[] = []
   #hurried = false
 
-  constructor(origin: ShareOrigin, connection: Connection = ELSEWHERE) {
+  /** @param connection null: the client is connected to another shard */
+  constructor(origin: ShareOrigin, connection: Connection | null) {
     this.apiVersion = origin.apiVersion
     this.clientId = origin.clientId
     this.receivedAtMs = origin.receivedAtMs
-    this.connection = connection
+    this.connection = connection ?? { ...ELSEWHERE, listener: origin.connection.listener }
   }
 
   afterWritten(release: () => void): void {
@@ -52,10 +54,9 @@ export class ShareContext implements RequestContext {
   }
 }
 
-/** The connection of a share whose client is connected to another shard. */
-const ELSEWHERE: Connection = {
+/** The connection of a share whose client is connected to another shard, but for the listener by which it came in. */
+const ELSEWHERE: Omit<Connection, 'listener'> = {
   id: -1,
-  listener: 'forwarded',
   local: { host: '', port: 0 },
   remote: { host: '', port: 0 },
   wire: 'native',

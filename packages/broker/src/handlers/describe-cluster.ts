@@ -33,8 +33,8 @@ export function describeClusterHandler({
         brokers: [],
       }
     }
-    const brokers = cluster.brokers(context.connection.local)
-    const hidden = request.includeFencedBrokers ? cluster.fencedBrokers() : []
+    const brokers = cluster.brokers(context.connection)
+    const hidden = request.includeFencedBrokers ? cluster.fencedBrokers(context.connection) : []
     const shownIds = new Set(brokers.map(({ nodeId }) => nodeId))
     const listed = [...brokers, ...hidden.filter(({ nodeId }) => !shownIds.has(nodeId))]
     return {

@@ -42,6 +42,7 @@ export class FetchRead {
   mustAnswer: boolean
 
   readonly #surroundings: FetchReadSurroundings
+  readonly #listener: string
   readonly #committedOnly: boolean
   readonly #isReplica: boolean
   readonly #namesLeaders: boolean
@@ -49,13 +50,16 @@ export class FetchRead {
   #hints: LeaderHints | null = null
   #bytesLeft: number
 
+  /** @param listener by which the client came in */
   constructor(
     request: FetchRequest,
     apiVersion: number,
     rotation: number,
     surroundings: FetchReadSurroundings,
+    listener: string,
   ) {
     this.#surroundings = surroundings
+    this.#listener = listener
     this.#committedOnly = request.isolationLevel === READ_COMMITTED
     this.#isReplica = request.replicaId >= 0 || request.replicaState.replicaId >= 0
     this.#namesLeaders = apiVersion >= LEADERS_SINCE_VERSION
@@ -120,7 +124,7 @@ export class FetchRead {
   }
 
   #hinted({ name, id }: TopicEntry, response: PartitionResponse): PartitionResponse {
-    this.#hints ??= new LeaderHints(this.#surroundings.cluster)
+    this.#hints ??= new LeaderHints(this.#surroundings.cluster, this.#listener)
     return { ...response, ...this.#hints.of(response.errorCode, name, id, response.partitionIndex) }
   }
 

@@ -38,7 +38,8 @@ export function fetchHandler(
     // Epochs 0 and −1 open or end a session with a complete request, which needs none.
     if (request.sessionEpoch > 0) return { errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND, responses: [] }
     rotation = (rotation + 1) & 0xffff
-    const read = new FetchRead(request, context.apiVersion, rotation, surroundings)
+    const { listener } = context.connection
+    const read = new FetchRead(request, context.apiVersion, rotation, surroundings, listener)
     const enough = read.bytes >= request.minBytes || read.mustAnswer
     if (enough || request.maxWaitMs <= 0 || surroundings.isDraining()) return sent(read, context)
     const { bytes, partitions } = read
@@ -49,7 +50,10 @@ export function fetchHandler(
       request.maxWaitMs,
       partitions,
       surroundings.deadlines,
-      () => answer.give(sent(new FetchRead(request, context.apiVersion, rotation, surroundings), context)),
+      () =>
+        answer.give(
+          sent(new FetchRead(request, context.apiVersion, rotation, surroundings, listener), context),
+        ),
     )
     context.onClosed(() => wait.abandon())
     if (context instanceof ShareContext) context.onHurry(() => wait.complete())

@@ -13,10 +13,13 @@ type CurrentLeader =
 /** Of one response. */
 export class LeaderHints {
   readonly #cluster: ClusterView
+  readonly #listener: string
   readonly #endpoints = new Map<number, BrokerAddress>()
 
-  constructor(cluster: ClusterView) {
+  /** @param listener by which the client came in */
+  constructor(cluster: ClusterView, listener: string) {
     this.#cluster = cluster
+    this.#listener = listener
   }
 
   /** Addresses of the leaders named so far. */
@@ -42,7 +45,7 @@ export class LeaderHints {
       errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER && this.#cluster.isSelf(partition.leader)
     if (isOnItsWay) return {}
     const { leader: leaderId, leaderEpoch } = partition
-    const address = this.#cluster.liveAddress(leaderId)
+    const address = this.#cluster.liveAddress(leaderId, this.#listener)
     if (address !== null) this.#endpoints.set(leaderId, address)
     return { currentLeader: { leaderId, leaderEpoch } }
   }

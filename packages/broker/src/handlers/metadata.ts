@@ -15,7 +15,7 @@ import type { PartitionImage, TopicImage } from '@millrace/metadata'
 import { ErrorCode } from '@millrace/protocol'
 import type { Handler, RequestOf, ResponseInputOf } from '@millrace/protocol'
 import type { ShardConfig } from '../config.ts'
-import type { ClusterView } from '../shard/cluster-view.ts'
+import type { CameIn, ClusterView } from '../shard/cluster-view.ts'
 import type { TopicTable } from '../topics/topic-table.ts'
 import { ALL_CLUSTER_OPERATIONS, ALL_TOPIC_OPERATIONS } from './authorized-operations.ts'
 import type { TopicCreation } from './topic-creation.ts'
@@ -37,12 +37,13 @@ export function metadataHandler(surroundings: MetadataSurroundings): Handler<'Me
   const { config, cluster, topicCreation } = surroundings
   return (request, context) => {
     const answer = (refused: ReadonlyMap<string, number>): MetadataResponse => {
-      const brokers = cluster.brokers(context.connection.local)
+      const { connection, apiVersion } = context
+      const brokers = cluster.brokers(connection)
       return {
         brokers,
         clusterId: config.clusterId,
         controllerId: cluster.controllerId(brokers),
-        topics: new TopicAnswers(surroundings, request, context.apiVersion, refused).all(),
+        topics: new TopicAnswers(surroundings, request, { apiVersion, cameIn: connection, refused }).all(),
         ...(request.includeClusterAuthorizedOperations && {
           clusterAuthorizedOperations: ALL_CLUSTER_OPERATIONS,
         }),
@@ -67,29 +68,28 @@ function creatable(request: MetadataRequest, { image }: ClusterView): string[] {
   return [...names]
 }
 
+interface AnswerContext {
+  readonly apiVersion: number
+  readonly cameIn: CameIn
+  /** Error codes of topics that could not be created. */
+  readonly refused: ReadonlyMap<string, number>
+}
+
 class TopicAnswers {
   readonly #surroundings: MetadataSurroundings
   readonly #request: MetadataRequest
-  readonly #apiVersion: number
-  readonly #refused: ReadonlyMap<string, number>
+  readonly #context: AnswerContext
 
-  /** @param refused error codes of topics that could not be created */
-  constructor(
-    surroundings: MetadataSurroundings,
-    request: MetadataRequest,
-    apiVersion: number,
-    refused: ReadonlyMap<string, number>,
-  ) {
+  constructor(surroundings: MetadataSurroundings, request: MetadataRequest, context: AnswerContext) {
     this.#surroundings = surroundings
     this.#request = request
-    this.#apiVersion = apiVersion
-    this.#refused = refused
+    this.#context = context
   }
 
   all(): TopicResponse[] {
     const { topics } = this.#request
     const { image } = this.#surroundings.cluster
-    if (topics === null || (this.#apiVersion === 0 && topics.length === 0)) {
+    if (topics === null || (this.#context.apiVersion === 0 && topics.length === 0)) {
       return [...image.topics.values()].map((topic) => this.#found(topic))
     }
     const distinct = new Map(topics.map((topic) => [topic.name ?? topic.topicId, topic]))
@@ -100,7 +100,7 @@ class TopicAnswers {
     const { topics } = this.#surroundings.cluster.image
     if (name === null) {
       // Ids came with version 10, but versions 10 and 11 could not look topics up by them.
-      if (this.#apiVersion < 12) return failed('', ErrorCode.INVALID_REQUEST)
+      if (this.#context.apiVersion < 12) return failed('', ErrorCode.INVALID_REQUEST)
       const topic = topics.byId(topicId)
       return topic === undefined
         ? { ...failed(null, ErrorCode.UNKNOWN_TOPIC_ID), topicId }
@@ -109,7 +109,7 @@ class TopicAnswers {
     const topic = topics.byName(name)
     if (topic !== undefined) return this.#found(topic)
     if (invalidTopicName(name) !== null) return failed(name, ErrorCode.INVALID_TOPIC_EXCEPTION)
-    return failed(name, this.#refused.get(name) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    return failed(name, this.#context.refused.get(name) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
   }
 
   #found(topic: TopicImage): TopicResponse {
@@ -137,7 +137,10 @@ class TopicAnswers {
       replicaNodes: replicas,
       isrNodes: isr,
       offlineReplicas: replicas.filter((id) => !cluster.isAlive(id)),
-      shardPort: cluster.shardPorts[topics.shardOf(topics.byId(topic.id), partitionIndex)] ?? 0,
+      shardPort: cluster.shardPort(
+        topics.shardOf(topics.byId(topic.id), partitionIndex),
+        this.#context.cameIn,
+      ),
     }
   }
 }

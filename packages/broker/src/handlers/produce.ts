@@ -41,7 +41,7 @@ export function produceHandler({
     const { acks } = request
     if (acks !== -1 && acks !== 0 && acks !== 1)
       return everyPartition(request, ErrorCode.INVALID_REQUIRED_ACKS)
-    const produce = new ProduceProgress(acks, cluster)
+    const produce = new ProduceProgress(acks, cluster, context.connection.listener)
     for (const { name, topicId, partitionData } of request.topicData) {
       const topic = topics.find(name, topicId)
       produce.beginTopic(name, topicId)
@@ -87,6 +87,7 @@ function answer(
 class ProduceProgress {
   readonly #acks: RequiredAcks
   readonly #cluster: ClusterView
+  readonly #listener: string
   readonly #topics: {
     readonly name: string
     readonly topicId: Uuid
@@ -100,9 +101,11 @@ class ProduceProgress {
   #onSettled: (() => void) | null = null
   failed = false
 
-  constructor(acks: RequiredAcks, cluster: ClusterView) {
+  /** @param listener by which the client came in */
+  constructor(acks: RequiredAcks, cluster: ClusterView, listener: string) {
     this.#acks = acks
     this.#cluster = cluster
+    this.#listener = listener
   }
 
   get settled(): boolean {
@@ -134,7 +137,7 @@ class ProduceProgress {
   }
 
   response(): ProduceResponse {
-    const hints = this.failed ? new LeaderHints(this.#cluster) : null
+    const hints = this.failed ? new LeaderHints(this.#cluster, this.#listener) : null
     const responses = this.#topics.map(({ name, topicId, partitions }) => ({
       name,
       topicId,

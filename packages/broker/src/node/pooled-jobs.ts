@@ -4,7 +4,7 @@
  *
  * Owns: the pools. Must not know: what a job does.
  */
-import type { Job, JobRunner, Log } from '@millrace/base'
+import { type Job, type JobRunner, keepReportsOffNetwork, type Log } from '@millrace/base'
 import type { Piscina } from 'piscina'
 
 type PoolName = Job<unknown, unknown>['pool']
@@ -51,6 +51,8 @@ export class PooledJobs implements JobRunner {
   }
 
   async #start(name: PoolName): Promise<Piscina> {
+    // Its loader asks for such a report, in its threads as well: see loadNativeModule of base.
+    keepReportsOffNetwork()
     // Loaded only when it is needed: most brokers never are asked to validate a large compressed batch.
     const { Piscina } = await import('piscina')
     const pool = new Piscina({

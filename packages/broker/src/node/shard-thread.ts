@@ -9,6 +9,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { NetError } from '@millrace/base'
 import type { Log, Timers } from '@millrace/base'
 import type {
+  AnnouncedPorts,
   BrokerStanding,
   ShardListen,
   ShardPorts,
@@ -96,7 +97,7 @@ export class ShardThread implements LaunchedShard {
     })
   }
 
-  announce(ports: { readonly brokerPort: number; readonly shardPorts: readonly number[] }): Promise<void> {
+  announce(ports: AnnouncedPorts): Promise<void> {
     return this.#calls.call('announce', ports)
   }
 

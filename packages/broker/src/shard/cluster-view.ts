@@ -3,10 +3,11 @@
  *
  * Owns: nothing but this knowledge; the shard replaces the parts as it learns them. Must not know: requests.
  */
-import { type Endpoint, NO_NODE, type NodeId } from '@millrace/base'
+import { NO_NODE, type NodeId } from '@millrace/base'
 import { type BrokerImage, MetadataImage, type PartitionImage } from '@millrace/metadata'
-import type { ShardConfig } from '../config.ts'
-import type { BrokerStanding } from './shard-control.ts'
+import type { Connection } from '@millrace/net'
+import type { ListenerConfig, ShardConfig } from '../config.ts'
+import type { AnnouncedPorts, BrokerStanding } from './shard-control.ts'
 
 export interface BrokerAddress {
   readonly nodeId: NodeId
@@ -15,15 +16,15 @@ export interface BrokerAddress {
   readonly rack: string | null
 }
 
-type ViewConfig = Pick<ShardConfig, 'nodeId' | 'clusterId' | 'rack' | 'listener'>
+/** Where a client came in: what it is told are addresses of the same listener of other brokers. */
+export type CameIn = Pick<Connection, 'listener' | 'local'>
+
+type ViewConfig = Pick<ShardConfig, 'nodeId' | 'clusterId' | 'rack' | 'listener' | 'clientListeners'>
 
 export class ClusterView {
   readonly #config: ViewConfig
   image: MetadataImage
-  /** The broker's one port, on which all its shards listen. */
-  brokerPort: number
-  /** Each shard's own port, by shard; empty when there is only one. */
-  shardPorts: readonly number[] = []
+  ports: AnnouncedPorts
   standing: BrokerStanding = 'in-session'
   /** Whether a broker's process is most likely gone, though the metadata does not say so yet. */
   isLost: (id: NodeId) => boolean = () => false
@@ -31,19 +32,24 @@ export class ClusterView {
   constructor(config: ViewConfig) {
     this.#config = config
     this.image = MetadataImage.empty(config.clusterId)
-    this.brokerPort = config.listener.port
+    const clientPorts = config.clientListeners.map(({ port }) => port)
+    this.ports = { brokerPort: config.listener.port, clientPorts, shardPorts: [] }
   }
 
   /**
    * Brokers that clients may talk to: all that are not fenced, this one first. Where there are none, this one all the
    * same, because an answer without brokers would leave clients with nobody to ask again.
-   * @param local the address at which the client reached this broker
    */
-  brokers(local: Endpoint): BrokerAddress[] {
+  brokers(cameIn: CameIn): BrokerAddress[] {
     const { nodeId } = this.#config
     const others = [...this.image.brokers.keys()].filter((id) => id !== nodeId)
-    const shown = others.flatMap((id) => this.liveAddress(id) ?? [])
-    return this.isAlive(nodeId) || shown.length === 0 ? [this.#ownAddress(local), ...shown] : shown
+    const shown = others.flatMap((id) => this.liveAddress(id, cameIn.listener) ?? [])
+    return this.isAlive(nodeId) || shown.length === 0 ? [this.#ownAddress(cameIn), ...shown] : shown
+  }
+
+  /** A shard's own port, for clients who can know it: those who came in where other nodes do. 0: none. */
+  shardPort(shard: number, { listener }: CameIn): number {
+    return listener === this.#config.listener.name ? (this.ports.shardPorts[shard] ?? 0) : 0
   }
 
   /**
@@ -55,16 +61,19 @@ export class ClusterView {
     return brokers[0]!.nodeId
   }
 
-  /** As registered; null for a broker that clients should not talk to. */
-  liveAddress(id: NodeId): BrokerAddress | null {
+  /**
+   * As registered; null for a broker that clients should not talk to.
+   * @param listener by which the client came in
+   */
+  liveAddress(id: NodeId, listener: string): BrokerAddress | null {
     const broker = this.image.brokers.get(id)
-    return broker === undefined || broker.fenced ? null : registeredAddress(broker)
+    return broker === undefined || broker.fenced ? null : registeredAddress(broker, listener)
   }
 
   /** As registered: brokers that clients should not talk to. */
-  fencedBrokers(): BrokerAddress[] {
+  fencedBrokers({ listener }: CameIn): BrokerAddress[] {
     const fenced = [...this.image.brokers.values()].filter((broker) => broker.fenced)
-    return fenced.flatMap((broker) => registeredAddress(broker) ?? [])
+    return fenced.flatMap((broker) => registeredAddress(broker, listener) ?? [])
   }
 
   isSelf(id: NodeId): boolean {
@@ -89,19 +98,25 @@ export class ClusterView {
    * The address that the client came in on is one that it can reach, unless somebody configured a better one: on one
    * machine, nobody has to know what an advertised listener is.
    */
-  #ownAddress(local: Endpoint): BrokerAddress {
-    const { nodeId, rack, listener } = this.#config
-    return {
-      nodeId,
-      host: listener.advertisedHost ?? plainHost(local.host),
-      port: listener.advertisedPort ?? this.brokerPort,
-      rack,
-    }
+  #ownAddress({ listener, local }: CameIn): BrokerAddress {
+    const { nodeId, rack } = this.#config
+    const { advertisedHost, advertisedPort, boundPort } = this.#listenerNamed(listener)
+    return { nodeId, host: advertisedHost ?? plainHost(local.host), port: advertisedPort ?? boundPort, rack }
+  }
+
+  #listenerNamed(name: string): ListenerConfig & { readonly boundPort: number } {
+    const { listener, clientListeners } = this.#config
+    const { brokerPort, clientPorts } = this.ports
+    const at = clientListeners.findIndex((other) => other.name === name)
+    return at < 0
+      ? { ...listener, boundPort: brokerPort }
+      : { ...clientListeners[at]!, boundPort: clientPorts[at]! }
   }
 }
 
-function registeredAddress({ id, endpoints, rack }: BrokerImage): BrokerAddress | null {
-  const [endpoint] = endpoints
+/** Of the listener of that name; a broker that has none has been configured since, or not yet: then where its peers go. */
+function registeredAddress({ id, endpoints, rack }: BrokerImage, listener: string): BrokerAddress | null {
+  const endpoint = endpoints.find(({ name }) => name === listener) ?? endpoints[0]
   return endpoint === undefined ? null : { nodeId: id, host: endpoint.host, port: endpoint.port, rack }
 }
 

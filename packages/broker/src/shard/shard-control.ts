@@ -60,6 +60,8 @@ export interface ShardStart {
 export interface ShardListen {
   /** The broker's own port; null when this shard does not listen on it. 0: the system chooses. */
   readonly brokerPort: number | null
+  /** Of its listeners for clients, in their order; listened on wherever the broker's own is. */
+  readonly clientPorts: readonly number[]
   /** Whether other shards listen on it, too. */
   readonly reusePort: boolean
   /** Whether native clients can reach this shard on a port of its own. */
@@ -70,6 +72,14 @@ export interface ShardPorts {
   /** null: not listening there. */
   readonly brokerPort: number | null
   readonly ownPort: number | null
+}
+
+/** What to tell clients. */
+export interface AnnouncedPorts {
+  readonly brokerPort: number
+  readonly clientPorts: readonly number[]
+  /** Each shard's own, by shard; empty when there is only one. */
+  readonly shardPorts: readonly number[]
 }
 
 export interface ShardStopped {
@@ -92,8 +102,7 @@ export interface ShardControl {
   open(): Promise<void>
   /** @throws with the reason when a port can't be had */
   listen(listen: ShardListen): Promise<ShardPorts>
-  /** The ports to tell clients: the broker's, and each shard's own. */
-  announce(ports: { readonly brokerPort: number; readonly shardPorts: readonly number[] }): Promise<void>
+  announce(ports: AnnouncedPorts): Promise<void>
   setStanding(standing: BrokerStanding): Promise<void>
   /** Resolves when the change is applied. */
   publish(update: ShardUpdate): Promise<void>

@@ -14,7 +14,7 @@ import type { Dispatch, RequestContext } from '@millrace/net'
 import { isAvailable, MetadataDelta } from '@millrace/metadata'
 import { isServedOn, NO_RESPONSE } from '@millrace/protocol'
 import type { DecodedRequest, Handlers } from '@millrace/protocol'
-import type { ShardConfig } from '../config.ts'
+import type { ListenerConfig, ShardConfig } from '../config.ts'
 import type { ControllerChannel, ForwardedApi } from '../controller-channel.ts'
 import { Deadlines } from '../deadlines.ts'
 import { shardedHandlers } from '../forwarding/sharded-handler.ts'
@@ -36,6 +36,7 @@ import { ClusterView } from './cluster-view.ts'
 import { LogOpener } from './log-opener.ts'
 import { PartitionHost } from './partition-host.ts'
 import type {
+  AnnouncedPorts,
   BrokerStanding,
   PartitionCheckpoint,
   ShardControl,
@@ -46,10 +47,6 @@ import type {
   ShardUpdate,
   SupervisorCalls,
 } from './shard-control.ts'
-
-/** Listener names, by which requests know where they came in. */
-const BROKER_LISTENER = 'broker'
-const SHARD_LISTENER = 'shard'
 
 export class Shard implements ShardControl {
   readonly #env: Env
@@ -155,20 +152,19 @@ export class Shard implements ShardControl {
     this.#stagedWrites.writeAll()
   }
 
-  async listen({ brokerPort, reusePort, ownPort }: ShardListen): Promise<ShardPorts> {
-    const { host } = this.#config.listener
-    const broker =
-      brokerPort === null ? null : await this.#listen(BROKER_LISTENER, { host, port: brokerPort }, reusePort)
-    const own = ownPort ? await this.#listen(SHARD_LISTENER, { host, port: 0 }, false) : null
+  async listen({ brokerPort, clientPorts, reusePort, ownPort }: ShardListen): Promise<ShardPorts> {
+    const { listener, clientListeners } = this.#config
+    const broker = brokerPort === null ? null : await this.#listen(listener, brokerPort, reusePort)
+    if (broker !== null) {
+      for (const [at, port] of clientPorts.entries())
+        await this.#listen(clientListeners[at]!, port, reusePort)
+    }
+    const own = ownPort ? await this.#listen(listener, 0, false) : null
     return { brokerPort: broker?.port ?? null, ownPort: own?.port ?? null }
   }
 
-  async announce(ports: {
-    readonly brokerPort: number
-    readonly shardPorts: readonly number[]
-  }): Promise<void> {
-    this.#cluster.brokerPort = ports.brokerPort
-    this.#cluster.shardPorts = ports.shardPorts
+  async announce(ports: AnnouncedPorts): Promise<void> {
+    this.#cluster.ports = ports
   }
 
   async setStanding(standing: BrokerStanding): Promise<void> {
@@ -214,8 +210,9 @@ export class Shard implements ShardControl {
     return stopped
   }
 
-  #listen(name: string, endpoint: Endpoint, reusePort: boolean): Promise<Endpoint> {
-    return this.#server.listen({ ...endpoint, name, reusePort })
+  /** Requests know by its name where they came in. */
+  #listen({ name, host }: ListenerConfig, port: number, reusePort: boolean): Promise<Endpoint> {
+    return this.#server.listen({ host, port, name, reusePort })
   }
 
   /** Of this broker, in the metadata that this shard has applied. */

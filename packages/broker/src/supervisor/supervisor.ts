@@ -14,7 +14,7 @@ import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
 import { DEFAULT_LOG_CONFIG } from '@millrace/storage'
 import type { LogDirectory } from '@millrace/storage'
 import type { BrokerConnections } from '../broker.ts'
-import type { BrokerConfig, ShardConfig } from '../config.ts'
+import type { BrokerConfig, ListenerConfig, ShardConfig } from '../config.ts'
 import { ControllerRoute } from '../controller/controller-route.ts'
 import { ControllerLink } from '../controller/controller-link.ts'
 import type { ForwardedApi } from '../controller-channel.ts'
@@ -61,6 +61,8 @@ export class Supervisor {
   #image: MetadataImage
   #unsubscribe: () => void = () => {}
   #endpoint: Endpoint
+  /** Of the listeners for clients, in their order. */
+  #clientPorts: readonly number[] = []
   /** Whether all shards listen on the broker's port. */
   #sharesPort = false
   #standing: BrokerStanding = 'in-session'
@@ -152,10 +154,18 @@ export class Supervisor {
   /** Afterwards the image has everything that was committed before this process was registered. */
   async #register(): Promise<void> {
     const { env, config } = this.#options
+    const { listener, clientListeners } = config
     // Other brokers and clients are told where, before the shards that will listen there are started.
-    const port = await freePort(env.net, config.listener)
-    this.#endpoint = { host: config.listener.host, port }
-    await this.#lifecycle.register([advertised(config, port)])
+    const port = await freePort(env.net, listener)
+    const clientPorts: number[] = []
+    for (const other of clientListeners) clientPorts.push(await freePort(env.net, other))
+    this.#endpoint = { host: listener.host, port }
+    this.#clientPorts = clientPorts
+    // The first is where other nodes go.
+    await this.#lifecycle.register([
+      advertised(listener, port),
+      ...clientListeners.map((other, at) => advertised(other, clientPorts[at]!)),
+    ])
   }
 
   async #startShards(): Promise<void> {
@@ -247,9 +257,10 @@ export class Supervisor {
   async #listenOne(slot: ShardSlot): Promise<void> {
     const { host, port } = this.#endpoint
     const brokerPort = slot.index === 0 || this.#sharesPort ? port : null
+    const clientPorts = this.#clientPorts
     const ownPort = this.#slots.length > 1
     const ports = await required(
-      slot.ask((shard) => shard.listen({ brokerPort, ownPort, reusePort: this.#sharesPort })),
+      slot.ask((shard) => shard.listen({ brokerPort, clientPorts, ownPort, reusePort: this.#sharesPort })),
     )
     slot.ownPort = ports.ownPort ?? 0
     slot.isServing = true
@@ -258,7 +269,7 @@ export class Supervisor {
 
   async #announce(): Promise<void> {
     const shardPorts = this.#slots.length > 1 ? this.#slots.map(({ ownPort }) => ownPort) : []
-    const ports = { brokerPort: this.#endpoint.port, shardPorts }
+    const ports = { brokerPort: this.#endpoint.port, clientPorts: this.#clientPorts, shardPorts }
     await Promise.all(this.#slots.map((slot) => slot.ask((shard) => shard.announce(ports))))
   }
 
@@ -382,9 +393,9 @@ function controllerRoute(options: SupervisorOptions, retireMs: number): Controll
 }
 
 /** As other nodes, and clients of other brokers, are told. */
-function advertised({ listener }: BrokerConfig, port: number): RegisteredListener {
+function advertised(listener: ListenerConfig, port: number): RegisteredListener {
   return {
-    name: 'PLAINTEXT',
+    name: listener.name,
     host: listener.advertisedHost ?? listener.reachableHost,
     port: listener.advertisedPort ?? port,
     securityProtocol: 0,

@@ -2,19 +2,20 @@ import { nodeId, randomUuid, ZERO_UUID } from '@millrace/base'
 import { nodeEntropy } from '@millrace/base/node'
 import { describe, expect, it } from 'vitest'
 import { NODE, partitionRecord } from '../support/local-metadata.ts'
-import { ErrorCode, ShardFixture } from '../support/shard-fixture.ts'
+import { ErrorCode, ShardFixture, TestConnection } from '../support/shard-fixture.ts'
 
 const named = (...names: string[]) => names.map((name) => ({ name }))
 
 describe('Metadata', () => {
   it('advertises the address that the client came in on, unless one is configured', async () => {
     await using fixture = await ShardFixture.open()
-    await fixture.shard.announce({ brokerPort: 7001, shardPorts: [] })
+    await fixture.shard.announce({ brokerPort: 7001, clientPorts: [], shardPorts: [] })
     const { brokers, clusterId, controllerId } = await fixture.send('Metadata', { topics: [] })
     expect(brokers).toEqual([{ nodeId: 1, host: '127.0.0.1', port: 7001, rack: null }])
     expect({ clusterId, controllerId }).toEqual({ clusterId: 'test-cluster', controllerId: 1 })
 
     const listener = {
+      name: 'PLAINTEXT',
       host: '0.0.0.0',
       port: 0,
       advertisedHost: 'broker.example',
@@ -24,6 +25,32 @@ describe('Metadata', () => {
     await using configured = await ShardFixture.open({ config: { listener, rack: 'r1' } })
     const answer = await configured.send('Metadata', { topics: [] })
     expect(answer.brokers).toEqual([{ nodeId: 1, host: 'broker.example', port: 9999, rack: 'r1' }])
+  })
+
+  it('tells whoever came in by a listener the addresses of that name', async () => {
+    const listener = (name: string, advertisedPort: number) => ({
+      name,
+      host: '127.0.0.1',
+      port: 0,
+      advertisedHost: `${name.toLowerCase()}.example`,
+      advertisedPort,
+      reachableHost: 'here',
+    })
+    const config = { listener: listener('PLAINTEXT', 9092), clientListeners: [listener('OUTSIDE', 19_091)] }
+    await using fixture = await ShardFixture.open({ config })
+    const { metadata } = fixture.broker
+    const more = [{ name: 'OUTSIDE', host: 'two.example', port: 19_092, securityProtocol: 0 }]
+    metadata.register(nodeId(2), { more })
+    metadata.register(nodeId(3))
+
+    const told = async (name: string) => {
+      const connection = new TestConnection(name)
+      const { brokers } = await fixture.send('Metadata', { topics: [] }, { connection })
+      return brokers.map(({ host, port }) => `${host}:${port}`)
+    }
+    expect(await told('PLAINTEXT')).toEqual(['plaintext.example:9092', 'broker-2:9092', 'broker-3:9092'])
+    // One that has no such listener, or not yet, is named as other nodes know it.
+    expect(await told('OUTSIDE')).toEqual(['outside.example:19091', 'two.example:19092', 'broker-3:9092'])
   })
 
   it('takes null for all topics and an empty list for none, but for all in version 0', async () => {
@@ -144,7 +171,7 @@ describe('a cluster of several brokers', () => {
     const { metadata } = fixture.broker
     metadata.register(OTHER, { port: 7002 })
     metadata.register(nodeId(3), { fenced: true })
-    await fixture.shard.announce({ brokerPort: 7001, shardPorts: [] })
+    await fixture.shard.announce({ brokerPort: 7001, clientPorts: [], shardPorts: [] })
     const expected = [
       { nodeId: 1, host: '127.0.0.1', port: 7001, rack: null },
       { nodeId: 2, host: 'broker-2', port: 7002, rack: null },
@@ -242,7 +269,7 @@ describe('DescribeConfigs', () => {
 describe('DescribeCluster', () => {
   it('describes the brokers, and refuses to stand in for controllers', async () => {
     await using fixture = await ShardFixture.open()
-    await fixture.shard.announce({ brokerPort: 7001, shardPorts: [] })
+    await fixture.shard.announce({ brokerPort: 7001, clientPorts: [], shardPorts: [] })
     const cluster = await fixture.send('DescribeCluster', {})
     expect(cluster).toMatchObject({ errorCode: 0, clusterId: 'test-cluster', controllerId: 1 })
     expect(cluster.brokers).toMatchObject([{ brokerId: 1, host: '127.0.0.1', port: 7001, rack: null }])

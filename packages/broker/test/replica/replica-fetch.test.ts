@@ -119,7 +119,7 @@ class PairRig {
       pool,
       timers,
       deadlines: new Deadlines(clock, timers),
-      cluster: { shardPorts: [] },
+      cluster: { ports: { brokerPort: 9092, clientPorts: [], shardPorts: [] } },
       responseBytesMax: 1 << 24,
       isDraining: () => false,
     })

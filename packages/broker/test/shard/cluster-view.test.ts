@@ -61,4 +61,20 @@ describe('clients', () => {
     cluster.standing = 'in-session'
     expect(shown()).toEqual([SELF, SELF])
   })
+
+  it('tells the ports of shards only to those who came in where other nodes do', () => {
+    const { listener } = testConfig('/nowhere')
+    const clientListeners = [
+      { ...listener, name: 'OUTSIDE', advertisedHost: '127.0.0.1', advertisedPort: 19_091 },
+    ]
+    const view = new ClusterView(testConfig('/nowhere', { clientListeners }))
+    view.ports = { brokerPort: 9092, clientPorts: [9094], shardPorts: [7001, 7002] }
+    const local = { host: '10.0.0.1', port: 9092 }
+    const portsOf = (name: string) =>
+      [0, 1, -1].map((shard) => view.shardPort(shard, { listener: name, local }))
+    expect([portsOf('PLAINTEXT'), portsOf('OUTSIDE')]).toEqual([
+      [7001, 7002, 0],
+      [0, 0, 0],
+    ])
+  })
 })

@@ -126,6 +126,7 @@ describe('a start', () => {
     const other = await start()
     const { broker, metadata, path } = await brokerParts({
       listener: {
+        name: 'PLAINTEXT',
         ...other.endpoint,
         advertisedHost: null,
         advertisedPort: null,
@@ -135,6 +136,40 @@ describe('a start', () => {
     await expect(broker.start()).rejects.toMatchObject({ code: 'EADDRINUSE' })
     expect(metadata.image.brokers.size).toBe(0)
     rmSync(path, { recursive: true })
+  })
+
+  it('says which listener it is whose port is taken', async () => {
+    const other = await start()
+    const { broker, path } = await brokerParts({
+      clientListeners: [
+        {
+          name: 'OUTSIDE',
+          ...other.endpoint,
+          advertisedHost: null,
+          advertisedPort: null,
+          reachableHost: other.endpoint.host,
+        },
+      ],
+    })
+    await expect(broker.start()).rejects.toMatchObject({ code: 'EADDRINUSE', endpoint: other.endpoint })
+    rmSync(path, { recursive: true })
+  })
+
+  it('listens for clients at further addresses, and registers all of them', async () => {
+    const outside = {
+      name: 'OUTSIDE',
+      host: '127.0.0.1',
+      port: 0,
+      advertisedHost: 'outside.example',
+      advertisedPort: 19_091,
+      reachableHost: '127.0.0.1',
+    }
+    const broker = await start({ clientListeners: [outside] })
+    const { endpoints } = broker.metadata.image.brokers.get(NODE)!
+    expect(endpoints.map(({ name, host }) => `${name} ${host}`)).toEqual([
+      'PLAINTEXT 127.0.0.1',
+      'OUTSIDE outside.example',
+    ])
   })
 
   it('sets nothing aside before the metadata is as new as its registration', async () => {

@@ -69,8 +69,16 @@ export class LocalMetadata implements MetadataPublisher, ControllerChannel {
   }
 
   /** A broker that needs no heartbeats. */
-  register(id: NodeId, { port = 9092, fenced = false, incarnationId = randomUuid(nodeEntropy) } = {}): void {
-    const endPoints = [{ name: 'PLAINTEXT', host: `broker-${id}`, port, securityProtocol: 0 }]
+  register(
+    id: NodeId,
+    {
+      port = 9092,
+      more = [] as { name: string; host: string; port: number; securityProtocol: number }[],
+      fenced = false,
+      incarnationId = randomUuid(nodeEntropy),
+    } = {},
+  ): void {
+    const endPoints = [{ name: 'PLAINTEXT', host: `broker-${id}`, port, securityProtocol: 0 }, ...more]
     this.#registerBroker({ brokerId: id, incarnationId, endPoints, fenced, rack: null, logDirs: [] })
   }
 

@@ -70,13 +70,17 @@ export class SharedBroker {
 /** A client's connection: tests see whether it was closed, and can close it. */
 export class TestConnection implements Connection {
   readonly id = 1
-  readonly listener = 'broker'
+  readonly listener: string
   readonly local = { host: '127.0.0.1', port: 9092 }
   readonly remote = { host: '127.0.0.1', port: 40_000 }
   readonly wire = 'kafka'
   authenticated = true
   closedBecause: string | null = null
   readonly onClosed: (() => void)[] = []
+
+  constructor(listener = 'PLAINTEXT') {
+    this.listener = listener
+  }
 
   close(reason: string): void {
     this.closedBecause ??= reason

@@ -2,9 +2,10 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { nodeId } from '@millrace/base'
-import type { BrokerConfig, ListenerConfig } from '@millrace/broker'
+import type { BrokerConfig } from '@millrace/broker'
 import type { ServerLimits } from '@millrace/net'
 import { invalidConfig, type LoadedConfig } from './load-config.ts'
+import type { BrokerListeners } from './node-listeners.ts'
 import { configTable } from './server-config.ts'
 
 /**
@@ -14,7 +15,7 @@ import { configTable } from './server-config.ts'
 export function brokerConfig(
   loaded: LoadedConfig,
   clusterId: string,
-  listener: ListenerConfig,
+  { listener, clientListeners }: BrokerListeners,
 ): BrokerConfig {
   const { values } = loaded
   return {
@@ -23,6 +24,7 @@ export function brokerConfig(
     rack: values['broker.rack'],
     dataDirectory: dataDirectory(loaded),
     listener,
+    clientListeners,
     shards: shardCount(values.shards),
     autoCreateTopics: values['auto.create.topics.enable'],
     autoCreateWaitMs: values['auto.create.timeout.ms'],

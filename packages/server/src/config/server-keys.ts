@@ -27,11 +27,18 @@ export const identityKeys = {
 export const networkKeys = {
   listeners: listKey({
     default: ['PLAINTEXT://127.0.0.1:9092'],
-    text: 'Where clients connect, both wires on one port: `PLAINTEXT://HOST:PORT`, or `HOST:PORT` for short. Port 0 chooses a free one. A process that is only a controller has one listener too, for controllers and brokers, and by default it is where `controller.quorum.voters` says; one that is both has `CONTROLLER://HOST:PORT` beside that of the broker, unless it is alone. Other machines can connect only to a host that is not loopback, which needs `allow.insecure`.',
+    text: 'Where clients connect, both wires on one port: `PLAINTEXT://HOST:PORT`, or `HOST:PORT` for short. Port 0 chooses a free one. Several, each under a name of its own such as `INTERNAL://HOST:PORT`, are for clients that have to be told different addresses (`advertised.listeners`). A process that is only a controller has one listener too, for controllers and brokers, and by default it is where `controller.quorum.voters` says; one that is both has `CONTROLLER://HOST:PORT` beside that of the broker, unless it is alone. Other machines can connect only to a host that is not loopback, which needs `allow.insecure`.',
   }),
   'advertised.listeners': listKey({
     default: [],
-    text: 'What clients, and with `CONTROLLER://` other nodes, are told to connect to. Empty: the address at which each client came in, which is right unless something translates addresses in between; other brokers name the host of `listeners`, or the name of its machine where that is all addresses, such as 0.0.0.0.',
+    text: 'What clients, and with `CONTROLLER://` other nodes, are told to connect to, by the names of `listeners`: whoever came in by a listener is told the addresses of the same name of all brokers. Empty: the address at which each client came in, which is right unless something translates addresses in between; other brokers name the host of `listeners`, or the name of its machine where that is all addresses, such as 0.0.0.0.',
+  }),
+  'listener.security.protocol.map': listKey({
+    default: [],
+    text: 'Security protocol of listeners that are not called after one, as `NAME:PROTOCOL`. There is only PLAINTEXT yet. `CONTROLLER` is PLAINTEXT unless it is said otherwise.',
+  }),
+  'inter.broker.listener.name': optionalStringKey({
+    text: 'The listener by which other nodes come in; they name it to each other. Not set: the only one, or PLAINTEXT.',
   }),
   'allow.insecure': booleanKey({
     default: false,

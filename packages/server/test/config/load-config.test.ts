@@ -182,6 +182,7 @@ describe('the configuration of the broker', () => {
       flag('advertised.listeners', 'b1:19092'),
     )
     expect(listener).toEqual({
+      name: 'PLAINTEXT',
       host: '0.0.0.0',
       port: 9092,
       advertisedHost: 'b1',
@@ -192,7 +193,7 @@ describe('the configuration of the broker', () => {
 
   test.each([
     ['listeners', 'here', '--set: Invalid value for configuration listeners: "here" is not HOST:PORT'],
-    ['listeners', 'a:1,b:2', 'exactly one PLAINTEXT listener is supported'],
+    ['listeners', 'a:1,b:2', 'two listeners are called PLAINTEXT'],
     ['log.dirs', '/a,/b', '--set: log.dirs must name exactly one folder'],
   ])('refuses %s=%s', async (key, value, message) => {
     await expect(config(flag(key, value))).rejects.toThrow(message)

@@ -104,6 +104,52 @@ describe('the address that others are told', () => {
   })
 })
 
+describe('several listeners of a broker', () => {
+  const named = {
+    ...broker,
+    listeners: 'INTERNAL://127.0.0.1:9092,EXTERNAL://127.0.0.1:9093',
+    'listener.security.protocol.map': 'INTERNAL:PLAINTEXT,EXTERNAL:PLAINTEXT',
+    'inter.broker.listener.name': 'INTERNAL',
+    'advertised.listeners': 'EXTERNAL://outside.example:19093,INTERNAL://inside.example:9092',
+  }
+
+  test('have names, and addresses of their own for those who come in by them', async () => {
+    const { broker: own } = await config(named)
+    expect(own?.listener).toMatchObject({ name: 'INTERNAL', port: 9092, advertisedHost: 'inside.example' })
+    expect(own?.clientListeners).toMatchObject([
+      { name: 'EXTERNAL', port: 9093, advertisedHost: 'outside.example', advertisedPort: 19_093 },
+    ])
+  })
+
+  test('need no choice where one is called PLAINTEXT: other nodes come in there', async () => {
+    const { broker: own } = await config({
+      ...broker,
+      listeners: 'OUTSIDE://127.0.0.1:9093,PLAINTEXT://127.0.0.1:9092',
+      'listener.security.protocol.map': 'OUTSIDE:PLAINTEXT',
+    })
+    expect([own?.listener.name, own?.clientListeners[0]?.name]).toEqual(['PLAINTEXT', 'OUTSIDE'])
+  })
+
+  test.each<[string, Settings, string]>([
+    [
+      'that nobody chose from for other nodes',
+      { 'inter.broker.listener.name': '' },
+      'inter.broker.listener.name: not set: by which do other nodes come in, INTERNAL, EXTERNAL?',
+    ],
+    ['of which the chosen one is missing', { 'inter.broker.listener.name': 'OTHER' }, 'not among INTERNAL'],
+    ['without a protocol', { 'listener.security.protocol.map': '' }, 'add INTERNAL:PLAINTEXT to listener.'],
+    ['of another protocol', { listeners: 'SSL://127.0.0.1:1' }, 'security protocol SSL is not supported'],
+    [
+      'that share a port',
+      { listeners: 'INTERNAL://127.0.0.1:1,EXTERNAL://127.0.0.1:1' },
+      "can't share port 1",
+    ],
+    ['of a map that is none', { 'listener.security.protocol.map': 'INTERNAL' }, 'is not NAME:PROTOCOL'],
+  ])('are refused: %s', async (_title, settings, problem) => {
+    await expect(config({ ...named, 'advertised.listeners': '', ...settings })).rejects.toThrow(problem)
+  })
+})
+
 describe('the listener of a controller', () => {
   test('is where the voters have it, when nothing else is said', async () => {
     const { controllerListener } = await config({ ...controller, 'node.id': 102 })
@@ -154,7 +200,11 @@ describe('the listener of a controller', () => {
       { ...both, listeners: 'CONTROLLER://127.0.0.1:9101' },
       'a broker needs a listener',
     ],
-    ['two', { ...controller, listeners: '127.0.0.1:9101,127.0.0.1:9102' }, 'exactly one CONTROLLER listener'],
+    [
+      'two',
+      { ...controller, listeners: '127.0.0.1:9101,127.0.0.1:9102' },
+      'two listeners are called CONTROLLER',
+    ],
     [
       'one that is advertised and not there',
       { ...broker, 'advertised.listeners': 'CONTROLLER://127.0.0.1:2' },

@@ -20,7 +20,7 @@ type Answer = FetchResponse | NoResponse
 
 export interface ReplicaServingOptions extends ReplicaSessionSurroundings {
   readonly topics: TopicTable
-  readonly cluster: Pick<ClusterView, 'shardPorts'>
+  readonly cluster: Pick<ClusterView, 'ports'>
   readonly isDraining: () => boolean
 }
 
@@ -86,7 +86,7 @@ export class ReplicaServing {
     if (!(slot instanceof Partition)) {
       const errorCode = topic === undefined ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.NOT_LEADER_OR_FOLLOWER
       const shardPort =
-        slot !== undefined && 'shard' in slot ? (this.#options.cluster.shardPorts[slot.shard] ?? 0) : 0
+        slot !== undefined && 'shard' in slot ? (this.#options.cluster.ports.shardPorts[slot.shard] ?? 0) : 0
       const { partition: partitionIndex, fetchId } = asked
       return session.refuse(topicId, {
         partitionIndex,

@@ -38,7 +38,7 @@ class ServingRig {
       pool,
       deadlines,
       timers: time,
-      cluster: { shardPorts: [9200, OTHER_SHARD_PORT] },
+      cluster: { ports: { brokerPort: 9092, clientPorts: [], shardPorts: [9200, OTHER_SHARD_PORT] } },
       responseBytesMax: 1 << 20,
       isDraining: () => this.isDraining,
     })
