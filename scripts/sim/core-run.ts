@@ -77,10 +77,7 @@ function execute(cluster: InstanceType<Core['Scripted']>, command: string): read
   return []
 }
 
-function attempt(
-  { schedule }: { readonly schedule: Schedule },
-  run: () => void,
-): CoreFailure | null {
+function attempt({ schedule }: { readonly schedule: Schedule }, run: () => void): CoreFailure | null {
   try {
     run()
     return null
