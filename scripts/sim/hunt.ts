@@ -37,6 +37,9 @@ const SAMPLE: readonly (readonly [id: string, kind: RunKind])[] = [
   ['commits-older-epoch', 'raft'],
   ['change-before-epoch-commit', 'raft'],
   ['second-vote', 'raft'],
+  ['unclean-by-default', 'seeds'],
+  ['producers-not-cut', 'seeds'],
+  ['isr-shrinks-before-answer', 'replication'],
 ]
 const SAMPLE_SEEDS = 20
 const CORES: readonly CoreName[] = ['raft', 'replication']
