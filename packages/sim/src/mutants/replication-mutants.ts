@@ -156,16 +156,6 @@ export const replicationMutants: readonly Mutant[] = [
         find: 'if (!this.#isEpochStartFlushed || !this.#hasEnoughReplicas) return',
         replace: 'if (!this.#isEpochStartFlushed) return',
       },
-      {
-        file: LEADER,
-        find: "if (this.#hasEnoughReplicas) this.#maybeRaiseHighWatermark()\n    else this.#fail(this.#waits.takeAll(), 'NOT_ENOUGH_REPLICAS_AFTER_APPEND')\n  }\n\n  onFlushed",
-        replace: 'this.#maybeRaiseHighWatermark()\n  }\n\n  onFlushed',
-      },
-      {
-        file: LEADER,
-        find: "#onIsrOrMinimum(): void {\n    if (this.#hasEnoughReplicas) this.#maybeRaiseHighWatermark()\n    else this.#fail(this.#waits.takeAll(), 'NOT_ENOUGH_REPLICAS_AFTER_APPEND')",
-        replace: '#onIsrOrMinimum(): void {\n    this.#maybeRaiseHighWatermark()',
-      },
     ],
   },
   {
