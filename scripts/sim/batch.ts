@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createInterface } from 'node:readline'
+import type { CoreName } from './core-run.ts'
 
 export interface SeedLine {
   /** Of a scenario that was kept, or 0 of one that is written by hand. */
@@ -22,9 +23,9 @@ export interface SeedLine {
 
 /**
  * `seeds`: whole clusters by seed. `scripted`: whole clusters in the scenarios written by hand; `regressions`: in those that
- * were kept. `core`: the quorum's core alone, in text scenarios and by seed.
+ * were kept. A core: it alone, in text scenarios and by seed.
  */
-export type RunKind = 'seeds' | 'scripted' | 'regressions' | 'core'
+export type RunKind = 'seeds' | 'scripted' | 'regressions' | CoreName
 
 export interface WorkerRange {
   readonly from: number

@@ -1,7 +1,8 @@
-/** Looks for bugs that were put back: in whole clusters by seed, in scenarios, and in the quorum's core alone. */
+/** Looks for bugs that were put back: in whole clusters by seed, in scenarios, and in a pure core alone. */
 import type { Mutant } from '@millrace/sim'
 import { catalogue } from '@millrace/sim/mutants'
 import { runWorker, type RunKind, type SeedLine, type WorkerRange } from './batch.ts'
+import type { CoreName } from './core-run.ts'
 
 export interface Finding {
   readonly mutant: Mutant
@@ -33,21 +34,26 @@ const SAMPLE: readonly (readonly [id: string, kind: RunKind])[] = [
   ['image-misses-records', 'seeds'],
   ['fenced-broker-leads', 'seeds'],
   ['names-not-synced', 'seeds'],
-  ['commits-older-epoch', 'core'],
-  ['change-before-epoch-commit', 'core'],
-  ['second-vote', 'core'],
+  ['commits-older-epoch', 'raft'],
+  ['change-before-epoch-commit', 'raft'],
+  ['second-vote', 'raft'],
+  ['unclean-by-default', 'seeds'],
+  ['producers-not-cut', 'seeds'],
+  ['isr-shrinks-before-answer', 'replication'],
 ]
 const SAMPLE_SEEDS = 20
-const CORE = 'packages/raft/'
+const CORES: readonly CoreName[] = ['raft', 'replication']
 
 export async function hunt(mutant: Mutant, { counted, seeds }: HuntLimits): Promise<Finding> {
   const run = (range: Partial<WorkerRange>) => runWith(mutant, range)
-  const isOfCore = mutant.edits.every(({ file }) => file.startsWith(CORE))
+  const core = CORES.find((name) => mutant.edits.every(({ file }) => file.startsWith(`packages/${name}/`)))
   const first = await run({ to: counted, stopAtFirst: false })
   const count = first.filter(isFailing).length
   const hunts: readonly (() => Promise<Finding>)[] = [
     async () => findingOf(mutant, 'seeds', first),
-    async () => findingOf(mutant, 'core', isOfCore ? await run({ kind: 'core', to: seeds }) : []),
+    ...(core === undefined
+      ? []
+      : [async () => findingOf(mutant, core, await run({ kind: core, to: seeds }))]),
     async () => findingOf(mutant, 'scripted', await run({ kind: 'scripted' })),
     async () =>
       findingOf(mutant, 'seeds', counted < seeds ? await run({ from: counted + 1, to: seeds }) : []),
@@ -136,7 +142,7 @@ function findingOf(mutant: Mutant, kind: RunKind, lines: readonly SeedLine[]): F
 
 function nameOf(kind: RunKind, { seed, name }: SeedLine): string {
   if (seed === 0) return `scenario ${name ?? ''}`
-  return kind === 'core' ? `core seed ${seed}` : `seed ${seed}`
+  return kind === 'seeds' ? `seed ${seed}` : `core seed ${seed}`
 }
 
 function isFailing({ violation }: SeedLine): boolean {

@@ -30,8 +30,9 @@ export function mutantTable(
     'Each row is a bug that others have had (the trap is the row of the table in the reliability notes), put back by a',
     'change of the sources while they are loaded; where several checks stand in its way, all of them are changed. Then: the',
     `first run that finds it, and passes without it; what breaks there; how many of the first ${counted} seeds find it. A seed`,
-    'is a whole cluster; a core seed is the quorum’s state machine alone, run by its own random test; a scenario is written',
-    'by hand (`packages/sim/src/scripted`, `test/sim/core`, `test/scenario/raft`), where chance comes too late.',
+    'is a whole cluster; a core seed is a state machine alone, the quorum’s or that of partitions’ replication, run by its own',
+    'random test; a scenario is written by hand (`packages/sim/src/scripted`, `test/sim/core`, `test/scenario/raft`,',
+    '`test/scenario/replication`), where chance comes too late.',
     '',
     `${findings.length} bugs, ${found.length} found (${share} %), ${found.length - seeds.length} of them by a scenario; ` +
       `the others’ median is seed ${seeds[Math.floor(seeds.length / 2)] ?? '–'}.`,

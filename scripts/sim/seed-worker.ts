@@ -1,15 +1,15 @@
 /**
  * One process of a batch: runs seeds, or scenarios, and prints a line of JSON for each. With SIM_MUTANT set, with that bug
- * in it. `--kind core`: written scenarios, seeds, then scenarios with all that happens recorded.
+ * in it. `--kind raft` or `replication`, a core alone: written scenarios, seeds, then scenarios with all that happens recorded.
  *
- *   node --conditions=source scripts/sim/seed-worker.ts --from 1 --step 2 --seconds 60 [--to 100] [--kind core]
+ *   node --conditions=source scripts/sim/seed-worker.ts --from 1 --step 2 --seconds 60 [--to 100] [--kind raft]
  */
 import { basename } from 'node:path'
 import { parseArgs } from 'node:util'
 import { installMutant, MUTANT_VARIABLE } from '@millrace/sim/mutant-hook'
 import { catalogue } from '@millrace/sim/mutants'
 import type { SeedLine } from './batch.ts'
-import type { CoreFailure } from './core-run.ts'
+import type { CoreFailure, CoreName } from './core-run.ts'
 
 const { values } = parseArgs({
   options: {
@@ -33,7 +33,7 @@ const NOTHING = { seed: 0, hash: '0', events: 0, virtualMs: 0, faults: {}, viola
 
 if (values.kind === 'scripted') await runScenarios()
 else if (values.kind === 'regressions') await runRegressions()
-else if (values.kind === 'core') await runCore()
+else if (values.kind === 'raft' || values.kind === 'replication') await runCore(values.kind)
 else await runSeeds()
 
 if (installed !== null && installed.missing().length > 0) {
@@ -98,17 +98,18 @@ async function runScenarios(): Promise<void> {
   }
 }
 
-async function runCore(): Promise<void> {
-  const { coreScenarios, runCoreScenario, runCoreSeed } = await import('./core-run.ts')
+async function runCore(name: CoreName): Promise<void> {
+  const { coreScenarios, loadCore, runCoreScenario, runCoreSeed } = await import('./core-run.ts')
+  const core = await loadCore(name)
   const runAll = (paths: readonly string[]): boolean =>
     paths.every((path) => {
-      const violation = asViolation(runCoreScenario(path))
+      const violation = asViolation(runCoreScenario(core, path))
       return tell({ ...NOTHING, name: basename(path, '.txt'), violation })
     })
-  if (!runAll(coreScenarios('test/sim/core'))) return
+  if (!runAll(coreScenarios(core.promised))) return
   for (const seed of seeds())
-    if (!tell({ ...NOTHING, seed, violation: asViolation(runCoreSeed(seed)) })) return
-  runAll(coreScenarios('test/scenario/raft'))
+    if (!tell({ ...NOTHING, seed, violation: asViolation(runCoreSeed(core, seed)) })) return
+  runAll(coreScenarios(core.recorded))
 }
 
 function asViolation(failure: CoreFailure | null): SeedLine['violation'] {

@@ -83,6 +83,8 @@ export class Checker {
     if (replica.logStartOffset < (this.#starts.get(driver.id) ?? 0)) throw new Error('11: the log start fell')
     this.#starts.set(driver.id, replica.logStartOffset)
     if (replica.logEndOffset !== driver.disk.endOffset) throw new Error('the core is wrong about the log')
+    if (replica.highWatermark < replica.logStartOffset)
+      throw new Error('6: committed up to before the log start')
     if (replica.role !== 'leader' || replica.leaderEpoch !== partition.leaderEpoch) return
     if (partition.isr.length < minIsr) return
     const maximal = replica.maximalIsr ?? []

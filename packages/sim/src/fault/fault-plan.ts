@@ -5,6 +5,7 @@
 import type { Rng } from '@millrace/base'
 import type { CrashMode } from '../disk/crash-mode.ts'
 import { DATA_LOSS_KINDS, FAULT_KINDS, LEADER, type FaultEvent, type FaultKind } from './fault-event.ts'
+import { shuffled } from './shuffled.ts'
 
 export interface FaultPlanOptions {
   readonly rng: Rng
@@ -128,15 +129,6 @@ function sides(
   if (shape === 0) return { from: order.slice(0, 1), to: order.slice(1, 2) }
   const size = shape === 1 ? 1 : Math.max(1, Math.floor(order.length / 2))
   return { from: order.slice(0, size), to: order.slice(size) }
-}
-
-function shuffled<T>(items: readonly T[], rng: Rng): T[] {
-  const order = [...items]
-  for (let i = order.length - 1; i > 0; i -= 1) {
-    const j = rng.below(i + 1)
-    ;[order[i], order[j]] = [order[j]!, order[i]!]
-  }
-  return order
 }
 
 function oneOf<T>(rng: Rng, choices: readonly T[]): T {

@@ -114,11 +114,13 @@ export class ImageChecks {
     index: number,
     partition: PartitionImage,
   ): void {
-    const { leader, isr, replicas, leaderEpoch, partitionEpoch } = partition
+    const { leader, isr, replicas, leaderEpoch, partitionEpoch, leaderRecoveryState } = partition
     const name = `${topic.name}-${index}`
     const wrong = (problem: string): void => this.#violate('partition', node, `${name}: ${problem}`)
     if (isr.some((id) => !replicas.includes(id))) wrong(`ISR ${isr.join()} is not among ${replicas.join()}`)
     if (new Set(isr).size !== isr.length) wrong(`ISR ${isr.join()} names one twice`)
+    if (leaderRecoveryState !== 0 && !isUncleanAllowed(image, topic.name))
+      wrong(`leader ${leader} was elected uncleanly, and nobody has allowed that`)
     if (leader !== NO_NODE) {
       if (!isr.includes(leader)) wrong(`leader ${leader} is not in the ISR ${isr.join()}`)
       const broker = image.brokers.get(leader)
@@ -147,4 +149,8 @@ export class ImageChecks {
   #violate(invariant: string, node: number, details: string): void {
     this.#options.violate(invariant, `node ${node} ${details}`)
   }
+}
+
+function isUncleanAllowed({ configs }: MetadataImage, topic: string): boolean {
+  return configs.forTopic(topic).get('unclean.leader.election.enable') === 'true'
 }

@@ -15,6 +15,8 @@ export interface TopicFacts {
   partitions: number
   /** When it had that many. */
   partitionsMs: number
+  /** By partition: whoever has had a replica of it. */
+  readonly holders: Map<number, Set<number>>
 }
 
 export class MetadataFacts {
@@ -48,15 +50,29 @@ export class MetadataFacts {
       case 'TopicRecord': {
         const { name, topicId } = record
         if (this.#byId.has(topicId)) return
-        const facts = { name, topicId, createdMs: nowMs, removedMs: null, partitions: 0, partitionsMs: nowMs }
-        this.#byId.set(topicId, facts)
+        this.#byId.set(topicId, {
+          name,
+          topicId,
+          createdMs: nowMs,
+          removedMs: null,
+          partitions: 0,
+          partitionsMs: nowMs,
+          holders: new Map(),
+        })
         return
       }
       case 'PartitionRecord': {
         const topic = this.#byId.get(record.topicId)
-        if (topic === undefined || record.partitionId < topic.partitions) return
+        if (topic === undefined) return
+        addHolders(topic, record.partitionId, record.replicas)
+        if (record.partitionId < topic.partitions) return
         topic.partitions = record.partitionId + 1
         topic.partitionsMs = nowMs
+        return
+      }
+      case 'PartitionChangeRecord': {
+        const topic = this.#byId.get(record.topicId)
+        if (topic !== undefined) addHolders(topic, record.partitionId, record.replicas ?? [])
         return
       }
       case 'RemoveTopicRecord': {
@@ -72,4 +88,10 @@ export class MetadataFacts {
       default:
     }
   }
+}
+
+function addHolders({ holders }: TopicFacts, partition: number, replicas: readonly number[]): void {
+  const known = holders.get(partition) ?? new Set()
+  holders.set(partition, known)
+  for (const id of replicas) known.add(id)
 }

@@ -2,6 +2,7 @@
 import type { Mutant } from '../mutant/mutant.ts'
 import { clusterMutants } from './cluster-mutants.ts'
 import { driverMutants } from './driver-mutants.ts'
+import { producerMutants } from './producer-mutants.ts'
 import { raftMutants } from './raft-mutants.ts'
 import { replicationMutants } from './replication-mutants.ts'
 
@@ -10,4 +11,5 @@ export const catalogue: readonly Mutant[] = [
   ...driverMutants,
   ...clusterMutants,
   ...replicationMutants,
+  ...producerMutants,
 ]

@@ -40,4 +40,64 @@ export const clusterMutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    id: 'metadata-goes-back',
+    trap: 16,
+    title: 'A client believes an older leader epoch than it knows',
+    edits: [
+      {
+        file: 'packages/client/src/cluster/metadata-cache.ts',
+        find: 'if (known !== undefined && leaderEpoch < known.leaderEpoch) continue\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    id: 'lossy-replica-trusted',
+    trap: 22,
+    title: 'The last replica in sync is trusted although the crash may have taken its tail',
+    edits: [
+      {
+        file: 'packages/controller/src/register-broker.ts',
+        find: '(!endedCleanly(request, registered) && changes.mayLoseAcknowledged(topic, request.brokerId)),',
+        replace: '(topic === undefined && changes === undefined),',
+      },
+    ],
+  },
+  {
+    id: 'unclean-by-default',
+    trap: 24,
+    title: 'A replica is elected that may lack what was acknowledged, although nobody has allowed it',
+    edits: [
+      {
+        file: 'packages/controller/src/partition-changes.ts',
+        find: "allowsUncleanElection: unclean?.toLowerCase() === 'true',",
+        replace: "allowsUncleanElection: unclean?.toLowerCase() !== 'false',",
+      },
+    ],
+  },
+  {
+    id: 'unclean-election-silent',
+    trap: 24,
+    title: 'An unclean election is neither logged nor counted',
+    edits: [
+      {
+        file: 'packages/controller/src/partition-change.ts',
+        find: 'isUncleanElection: isUnclean }',
+        replace: 'isUncleanElection: false }',
+      },
+    ],
+  },
+  {
+    id: 'reassignment-keeps-epoch',
+    trap: 28,
+    title: 'The leader epoch stays when a replica is taken away',
+    edits: [
+      {
+        file: 'packages/controller/src/partition-change.ts',
+        find: 'leader !== partition.leader || isTakenAway ||',
+        replace: 'leader !== partition.leader ||',
+      },
+    ],
+  },
 ]

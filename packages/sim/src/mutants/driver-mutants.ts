@@ -180,6 +180,30 @@ export const driverMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'same-offset-twice',
+    trap: 29,
+    title:
+      'A batch stays in the log whose index entry could not be written, and the next one gets its offset',
+    edits: [
+      {
+        file: `${STORAGE}/staged-batches.ts`,
+        find: 'const position = segment.writtenBytes\n',
+        replace: 'const position = this.#disk.size(segment.file)\n',
+      },
+      {
+        file: `${STORAGE}/staged-batches.ts`,
+        find: 'if (written < this.#bytes) this.#writeRest(segment, position, written)\n    } catch (error) {\n      if (error instanceof DiskError) this.#takeBack(segment, position, error)\n',
+        replace:
+          'if (written < this.#bytes) this.#writeRest(segment, position, written)\n      segment.persistIndexes()\n    } catch (error) {\n',
+      },
+      {
+        file: `${STORAGE}/log.ts`,
+        find: 'if (isOutOfSpace(error) && !(error instanceof DirtyTailError)) {',
+        replace: 'if (error instanceof DiskError) {',
+      },
+    ],
+  },
+  {
     id: 'half-a-batch-stays',
     trap: 34,
     title: 'What a full disk took of a batch stays in the log',

@@ -3,12 +3,15 @@ import { NO_NODE } from '@millrace/base'
 import { MillraceError } from '@millrace/client'
 import type { SimCluster } from '../cluster/sim-cluster.ts'
 import { MetadataFiles } from '../invariant/metadata-files.ts'
+import { DATA_FOLDER } from '../cluster/node-plan.ts'
+import { producerDivergence } from '../invariant/producer-files.ts'
 import { replicaDivergence } from '../invariant/replica-files.ts'
 import type { History, Stored } from '../workload/history.ts'
-import { leastInSync } from '../workload/operation.ts'
+import { leastInSync, replicationFactorOf } from '../workload/operation.ts'
 import type { SimClient } from '../workload/sim-client.ts'
 
 const READ_MS = 120_000
+const STOP_MS = 150_000
 
 type Place = Pick<Stored, 'topic' | 'partition'>
 
@@ -35,6 +38,21 @@ export function checkReplicas(
       if (divergence !== null) checks.violate('replicas-agree', divergence)
     }
   }
+}
+
+/**
+ * Stops all brokers that are well, so that they write down what they know of producers.
+ * @param mayForget see `producerDivergence`. @throws Violation
+ */
+export function checkProducers({ world, brokers, checks }: SimCluster, mayForget: boolean): void {
+  const stopped = brokers.filter(({ running, isDiskTouched }) => running !== null && !isDiskTouched)
+  for (const node of stopped) node.stop(() => {})
+  world.runUntil(() => stopped.every(({ isUp }) => !isUp), STOP_MS, 'the end of all brokers')
+  for (const { id, machine } of stopped) {
+    const divergence = producerDivergence(machine.disk, DATA_FOLDER, mayForget)
+    if (divergence !== null) checks.violate('producers-replayed', `node ${id}: ${divergence}`)
+  }
+  if (world.scheduler.violation !== null) throw world.scheduler.violation
 }
 
 /** As a recovery would read them from the disks. */
@@ -82,7 +100,9 @@ function checkRecords(cluster: SimCluster, history: History, client: SimClient):
   const isReadable = ({ topic, partition }: Place): boolean => {
     const found = image.partition(topic, partition)
     if (found === undefined || found.leader === NO_NODE) return false
-    return !cluster.node(found.leader).isDiskTouched && found.isr.length >= leastInSync(found.replicas.length)
+    return (
+      !cluster.node(found.leader).isDiskTouched && found.isr.length >= leastInSync(replicationFactorOf(found))
+    )
   }
   const names = history.acknowledged.filter(isReadable).map(({ topic, partition }) => `${topic}/${partition}`)
   const partitions = [...new Set(names)].map((name) => {

@@ -5,13 +5,13 @@ import { Nemesis } from '../fault/nemesis.ts'
 import { EventKind } from '../kernel/trace.ts'
 import { Violation } from '../kernel/violation.ts'
 import { History } from '../workload/history.ts'
-import { leastInSync } from '../workload/operation.ts'
+import { leastInSync, replicationFactorOf } from '../workload/operation.ts'
 import { SimClient } from '../workload/sim-client.ts'
 import { adminNames, producerNames } from '../workload/workload-plan.ts'
 import { simulate } from '../world/simulate.ts'
 import type { World } from '../world/world.ts'
 import { chart } from './chart.ts'
-import { checkEnd, checkReplicas } from './end-checks.ts'
+import { checkEnd, checkProducers, checkReplicas } from './end-checks.ts'
 import { chooseCore, requireLiveness } from './liveness.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -101,7 +101,8 @@ class Run {
     const { load } = scenario.config
     for (const name of [...adminNames(load), ...producerNames(load), READER]) {
       const machine = world.addNode(name)
-      this.#clients.set(name, new SimClient({ machine, bootstrap, history: this.history }))
+      const { batchBytesMax } = load
+      this.#clients.set(name, new SimClient({ machine, bootstrap, history: this.history, batchBytesMax }))
     }
   }
 
@@ -124,6 +125,7 @@ class Run {
     requireLiveness(this.cluster, this.history, reader)
     checkEnd(this.cluster, this.history, reader)
     checkReplicas(this.cluster, (topic, partition) => this.#isKept(topic, partition))
+    checkProducers(this.cluster, config.faults.kinds.includes('wall-jump'))
   }
 
   #heal(): void {
@@ -142,15 +144,19 @@ class Run {
   }
 
   /**
-   * Whether what was acknowledged must still be there: unless something was lost while so many replicas ended uncleanly that
-   * all who have it may look as if they had lost it.
+   * Whether what was acknowledged must still be there: unless something was lost, by whoever ever had a replica, while so many
+   * of them ended uncleanly that all who have it may look as if they had lost it.
    */
   #isKept(topic: string, partition: number): boolean {
-    const replicas = this.cluster.checks.image.latest?.partition(topic, partition)?.replicas
-    if (replicas === undefined) return false
-    const nodes = replicas.map((id) => this.cluster.node(id))
+    const { checks } = this.cluster
+    const found = checks.image.latest?.topics.byName(topic)
+    const image = found?.partitions[partition]
+    if (found === undefined || image === undefined) return false
+    const holders = [...(checks.facts.topic(found.id)?.holders.get(partition) ?? image.replicas)]
+    const nodes = holders.map((id) => this.cluster.node(id))
     const suspects = nodes.filter(({ isSuspect }) => isSuspect)
-    return !nodes.some(({ mayHaveLost }) => mayHaveLost) || suspects.length < leastInSync(replicas.length)
+    const most = leastInSync(replicationFactorOf(image))
+    return !nodes.some(({ mayHaveLost }) => mayHaveLost) || suspects.length < most
   }
 }
 

@@ -42,6 +42,10 @@ export interface LoadConfig {
   /** Topics that only producers and readers use. */
   readonly dataTopics: number
   readonly voterChanges: boolean
+  /** Partitions of data topics get other replicas, and the former ones back. */
+  readonly reassignments?: boolean
+  /** Of producers' batches; their default when left out. A small one puts several of a partition in flight. */
+  readonly batchBytesMax?: number
 }
 
 interface FaultConfig {
@@ -51,6 +55,8 @@ interface FaultConfig {
   readonly everyMs: number
 }
 
+/** Not more than a record or two. */
+const SMALL_BATCH_BYTES = 100
 const CONTROLLERS = [1, 3, 3, 3, 3, 5] as const
 
 export function swarmConfig(seed: number): SwarmConfig {
@@ -86,6 +92,8 @@ function loadConfig(rng: Rng): LoadConfig {
     topicNames: 1 + rng.fork('names').below(8),
     dataTopics: 1 + rng.fork('data').below(2),
     voterChanges: rng.fork('voters').below(3) === 0,
+    reassignments: rng.fork('reassignments').below(3) === 0,
+    ...(rng.fork('batches').below(2) === 0 && { batchBytesMax: SMALL_BATCH_BYTES }),
   }
 }
 

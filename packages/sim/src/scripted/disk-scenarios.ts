@@ -3,6 +3,7 @@ import { assert } from '@millrace/base'
 import type { ClusterNode } from '../cluster/cluster-node.ts'
 import type { SimCluster } from '../cluster/sim-cluster.ts'
 import type { CrashMode } from '../disk/crash-mode.ts'
+import { keep } from './replicated-topic.ts'
 import { attempt, requireRead, ScriptedClient } from './scripted-client.ts'
 import {
   cutPowerAtWrite,
@@ -14,6 +15,8 @@ import {
 
 const CUT_MODES: readonly CrashMode[] = ['none', 'subset', 'torn', 'prefix']
 const LARGE = 'x'.repeat(1500)
+/** Of the smallest that a topic can have. */
+const QUARTER_OF_SEGMENT = 'x'.repeat(250_000)
 
 const snapshotCuts: ScriptedScenario = {
   id: 'power-cut-after-snapshot',
@@ -191,7 +194,11 @@ const fullDisk: ScriptedScenario = {
       world.runFor(5000)
       requireServing(cluster)
       client.createTopic(`again-${round}`)
-      client.produce('data', values).forEach((offset, i) => kept.set(offset, values[i]!))
+      keep(
+        kept,
+        client,
+        values.map((value) => `again ${value}`),
+      )
     }
     const livesNow = cluster.nodes.map(({ machine }) => machine.lives)
     assert(String(livesNow) === String(lives), `lives ${lives.join()} became ${livesNow.join()}`)
@@ -217,6 +224,47 @@ const logStart: ScriptedScenario = {
       const start = client.beginning('data')
       assert(start === before, `the log starts at ${start}, after it was said to start at ${before}`)
     }
+  },
+}
+
+/** Files of a partition, and the data folder's that speak of it. */
+const FILE_KINDS: readonly RegExp[] = [
+  /data-0\/\d+\.log$/,
+  /data-0\/\d+\.index$/,
+  /data-0\/\d+\.timeindex$/,
+  /data-0\/\d+\.snapshot$/,
+  /data-0\/leader-epoch-checkpoint/,
+  /recovery-point-offset-checkpoint/,
+]
+
+const failingFiles: ScriptedScenario = {
+  id: 'failing-files',
+  title:
+    'a disk that fails at any kind of file costs no acknowledged record, and gives no offset twice (trap 29)',
+  shape: { controllers: 1 },
+  script(cluster) {
+    const { world } = cluster
+    const client = new ScriptedClient(cluster)
+    const [broker] = cluster.brokers
+    client.createTopic('data', 1, 1, { 'segment.bytes': String(2 ** 20) })
+    const kept = new Map<number, string>()
+    broker!.isDiskTouched = true
+    for (const [kind, path] of FILE_KINDS.entries()) {
+      for (const operation of ['pwritev', 'open'] as const) {
+        broker!.machine.disk.fail({ operation, path, code: 'EIO', after: kind % 2 })
+        for (let i = 0; i < 6; i += 1) {
+          const value = `${kind}.${operation}.${i} ${QUARTER_OF_SEGMENT}`
+          attempt(() => keep(kept, client, [value]))
+        }
+        broker!.machine.disk.heal()
+        broker!.kill()
+        world.runFor(500)
+        broker!.start()
+        requireServing(cluster)
+        requireRead(client, kept)
+      }
+    }
+    assert(kept.size > 20, `only ${kept.size} records were acknowledged`)
   },
 }
 
@@ -249,5 +297,6 @@ export const diskScenarios: readonly ScriptedScenario[] = [
   damagedVoter,
   damagedPartition,
   fullDisk,
+  failingFiles,
   logStart,
 ]

@@ -2,10 +2,16 @@
 import type { PartitionImage } from '@millrace/metadata'
 import type { ClusterNode } from '../cluster/cluster-node.ts'
 import type { SimCluster } from '../cluster/sim-cluster.ts'
+import type { ScriptedClient } from './scripted-client.ts'
 import { requireActive, requireServing } from './scripted-cluster.ts'
 
 /** Within so long the cluster does what it has to. */
 export const CHANGE_MS = 60_000
+
+/** Writes, and remembers what was acknowledged where. @throws MillraceError */
+export function keep(kept: Map<number, string>, client: ScriptedClient, values: readonly string[]): void {
+  client.produce('data', values).forEach((offset, i) => kept.set(offset, values[i]!))
+}
 
 export function partitionOf(cluster: SimCluster): PartitionImage {
   return requireActive(cluster, CHANGE_MS).quorum!.image.partition('data', 0)!

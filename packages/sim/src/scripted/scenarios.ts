@@ -1,6 +1,7 @@
 /** All scenarios that are written by hand. */
 import { diskScenarios } from './disk-scenarios.ts'
 import { failoverScenarios } from './failover-scenarios.ts'
+import { producerScenarios } from './producer-scenarios.ts'
 import { quorumScenarios } from './quorum-scenarios.ts'
 import { replicaScenarios } from './replica-scenarios.ts'
 import type { ScriptedScenario } from './scripted-cluster.ts'
@@ -10,4 +11,5 @@ export const scriptedScenarios: readonly ScriptedScenario[] = [
   ...diskScenarios,
   ...replicaScenarios,
   ...failoverScenarios,
+  ...producerScenarios,
 ]

@@ -3,7 +3,7 @@ import { assert } from '@millrace/base'
 import { MillraceError } from '@millrace/client'
 import type { SimCluster } from '../cluster/sim-cluster.ts'
 import { History } from '../workload/history.ts'
-import { SimClient } from '../workload/sim-client.ts'
+import { SimClient, type SimClientOptions } from '../workload/sim-client.ts'
 
 const CALL_MS = 60_000
 
@@ -11,11 +11,13 @@ export class ScriptedClient {
   readonly #cluster: SimCluster
   readonly #client: SimClient
 
-  constructor(cluster: SimCluster) {
+  /** @param name of its machine */
+  constructor(cluster: SimCluster, name = 'client', options: Pick<SimClientOptions, 'batchBytesMax'> = {}) {
     const { world, checks, bootstrap } = cluster
     this.#cluster = cluster
     this.#client = new SimClient({
-      machine: world.addNode('client'),
+      ...options,
+      machine: world.addNode(name),
       bootstrap,
       history: new History({
         facts: checks.facts,
@@ -51,10 +53,20 @@ export class ScriptedClient {
 
   /** @returns offsets. @throws MillraceError */
   produce(topic: string, values: readonly string[]): readonly number[] {
-    return this.#perform(async ({ producer }) => {
+    return this.produceSoon(topic, values)()
+  }
+
+  /** The same, begun. @returns waits for the answers */
+  produceSoon(topic: string, values: readonly string[]): () => readonly number[] {
+    return this.#begin(async ({ producer }) => {
       const sent = await Promise.all(values.map((value) => producer.send(topic, { value, partition: 0 })))
       return sent.map(({ offset }) => offset)
     })
+  }
+
+  /** Begun. @returns waits until the controller has begun it, and the brokers know */
+  reassignSoon(topic: string, replicas: readonly number[]): () => void {
+    return this.#begin(({ admin }) => admin.alterPartitionReassignments([{ topic, partition: 0, replicas }]))
   }
 
   /** @returns values by offset */
@@ -82,7 +94,12 @@ export class ScriptedClient {
   }
 
   #perform<T>(task: (client: SimClient) => Promise<T>): T {
-    return this.#cluster.world.perform(this.#client.machine, () => task(this.#client), CALL_MS)
+    return this.#begin(task)()
+  }
+
+  #begin<T>(task: (client: SimClient) => Promise<T>): () => T {
+    const wait = this.#cluster.world.begin(this.#client.machine, () => task(this.#client))
+    return () => wait(CALL_MS)
   }
 }
 
@@ -96,9 +113,15 @@ export function attempt<T>(call: () => T): T | null {
   }
 }
 
-/** @throws AssertionError when a record that was acknowledged is not read where it was said to be */
+/** @throws AssertionError when a record that was acknowledged is not read where it was said to be, or any record twice */
 export function requireRead(client: ScriptedClient, kept: ReadonlyMap<number, string>): void {
   const read = client.read('data')
+  const offsets = new Map<string, number>()
+  for (const [offset, value] of read) {
+    const other = offsets.get(value)
+    assert(other === undefined, `${value.slice(0, 12)} is read at ${other} and at ${offset}`)
+    offsets.set(value, offset)
+  }
   for (const [offset, value] of kept) {
     const found = read.get(offset)?.slice(0, 12) ?? 'nothing'
     assert(

@@ -100,6 +100,14 @@ export function reconnect(cluster: SimCluster, node: ClusterNode): void {
   })
 }
 
+/** Nothing passes between the machines of these names, in either direction; of the one and each of the others. */
+export function separate({ world }: SimCluster, one: string, others: readonly string[]): void {
+  for (const other of others) {
+    world.network.cut(one, other)
+    world.network.cut(other, one)
+  }
+}
+
 function forOthers(
   { nodes }: SimCluster,
   node: ClusterNode,

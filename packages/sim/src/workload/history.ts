@@ -1,6 +1,7 @@
 /**
  * What clients asked for, what they were told, and whether that is so: acknowledged changes must be committed by then,
- * acknowledged records must be read at their offset with their value, and what was read once is read again.
+ * acknowledged records must be read at their offset with their value, what was read once is read again, and nothing is
+ * stored twice.
  *
  * Owns: operations under way, acknowledged records, values seen at offsets. Must not know: how the cluster works.
  */
@@ -26,6 +27,8 @@ export class History {
   readonly #options: HistoryOptions
   readonly #pending = new Map<number, { readonly operation: Operation; readonly invokedMs: number }>()
   readonly #values = new Map<string, string>()
+  /** Where a value was seen, by partition and value: each is sent once, by producers that send again (KIP-98). */
+  readonly #offsets = new Map<string, number>()
   readonly acknowledged: Stored[] = []
   readonly outcomes = { ok: 0, fail: 0, info: 0 }
 
@@ -57,6 +60,7 @@ export class History {
 
   /** A value was read, or acknowledged, at this offset. */
   see({ topic, partition, offset, value }: Stored, how: string): void {
+    this.#seeOnce({ topic, partition, offset, value }, how)
     const key = `${topic}-${partition}@${offset}`
     const before = this.#values.get(key)
     if (before === undefined) this.#values.set(key, value)
@@ -67,6 +71,7 @@ export class History {
 
   /** At the end, with what could be read. @param read by `topic-partition@offset` */
   checkAcknowledged(read: ReadonlyMap<string, string>, isReadable: (stored: Stored) => boolean): void {
+    for (const [key, value] of read) this.#seeOnce({ ...placeOf(key), value }, 'read')
     for (const stored of this.acknowledged) {
       const { topic, partition, offset, value } = stored
       if (!isReadable(stored) || !this.#options.isKept(topic, partition)) continue
@@ -75,6 +80,18 @@ export class History {
       if (found === value) continue
       const instead = found === undefined ? 'is gone' : `is "${found}"`
       this.#options.violate('acknowledged-record', `${key} was acknowledged as "${value}" and ${instead}`)
+    }
+  }
+
+  #seeOnce({ topic, partition, offset, value }: Stored, how: string): void {
+    const key = `${topic}-${partition} ${value}`
+    const before = this.#offsets.get(key)
+    if (before === undefined) this.#offsets.set(key, offset)
+    else if (before !== offset && this.#options.isKept(topic, partition)) {
+      this.#options.violate(
+        'record-once',
+        `"${value}" of ${topic}-${partition} is at ${before}, and ${how} at ${offset}`,
+      )
     }
   }
 
@@ -109,4 +126,10 @@ export class History {
       default:
     }
   }
+}
+
+/** @param key `topic-partition@offset` */
+function placeOf(key: string): Pick<Stored, 'topic' | 'partition' | 'offset'> {
+  const [, topic, partition, offset] = /^(.*)-(\d+)@(\d+)$/.exec(key)!
+  return { topic: topic!, partition: Number(partition), offset: Number(offset) }
 }

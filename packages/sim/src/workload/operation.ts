@@ -1,4 +1,6 @@
 /** What clients do in a run, with all that is random about it drawn: it can be written down, cut and replayed. */
+import type { PartitionImage } from '@millrace/metadata'
+
 export type Operation = OperationBase &
   (
     | {
@@ -19,6 +21,14 @@ export type Operation = OperationBase &
       }
     | { readonly kind: 'read'; readonly topic: string }
     | { readonly kind: 'list' }
+    /** With `backMs`, so much later the replicas that it had get it back, unless another reassignment was in progress. */
+    | {
+        readonly kind: 'reassign'
+        readonly topic: string
+        readonly partition: number
+        readonly replicas: readonly number[]
+        readonly backMs: number | null
+      }
     | { readonly kind: 'remove-voter'; readonly node: number }
     | { readonly kind: 'add-voter'; readonly node: number }
   )
@@ -35,6 +45,11 @@ export type OperationKind = Operation['kind']
 /** `min.insync.replicas` of a topic with so many replicas. */
 export function leastInSync(replicas: number): number {
   return Math.ceil((replicas + 1) / 2) - (replicas === 2 ? 1 : 0)
+}
+
+/** As the topic was created: without the replicas that a reassignment adds. */
+export function replicationFactorOf({ replicas, addingReplicas }: PartitionImage): number {
+  return replicas.length - addingReplicas.length
 }
 
 /** What its client was told. `info`: nothing definite. */

@@ -4,7 +4,7 @@
  */
 import { Admin, type ClientOptions, MillraceError } from '@millrace/client'
 import { Consumer } from '@millrace/consumer-client'
-import { Producer } from '@millrace/producer-client'
+import { Producer, type ProducerOptions } from '@millrace/producer-client'
 import type { Env } from '@millrace/base'
 import type { SimNode } from '../world/sim-node.ts'
 import type { History, Stored } from './history.ts'
@@ -14,6 +14,8 @@ export interface SimClientOptions {
   readonly machine: SimNode
   readonly bootstrap: string
   readonly history: History
+  /** Of the producer's batches; undefined: its default. With a small one several of a partition are in flight. */
+  readonly batchBytesMax?: number | undefined
 }
 
 const API_TIMEOUT_MS = 30_000
@@ -44,7 +46,12 @@ export class SimClient {
       this.#clients = {
         env,
         admin: new Admin(options),
-        producer: new Producer({ ...options, deliveryTimeoutMs: API_TIMEOUT_MS, maxBlockMs: API_TIMEOUT_MS }),
+        producer: new Producer({
+          ...options,
+          deliveryTimeoutMs: API_TIMEOUT_MS,
+          maxBlockMs: API_TIMEOUT_MS,
+          ...batchLimits(this.#options.batchBytesMax),
+        }),
         consumer: new Consumer({ ...options, offsetReset: 'earliest' }),
       }
     })
@@ -114,6 +121,9 @@ export class SimClient {
       case 'list':
         await admin.listTopics()
         return null
+      case 'reassign':
+        await this.#reassign(operation)
+        return null
       case 'produce':
         await this.#produce(operation)
         return null
@@ -151,6 +161,17 @@ export class SimClient {
     }
   }
 
+  async #reassign(operation: Extract<Operation, { kind: 'reassign' }>): Promise<void> {
+    const { admin, env } = this.#live
+    const { topic, partition, replicas, backMs } = operation
+    const [found] = await admin.describeTopics([topic])
+    const before = found?.partitions[partition]?.replicas
+    await admin.alterPartitionReassignments([{ topic, partition, replicas }])
+    if (backMs === null || before?.length !== replicas.length) return
+    await new Promise<void>((resolve) => void env.timers.after(backMs, resolve))
+    await admin.alterPartitionReassignments([{ topic, partition, replicas: before }])
+  }
+
   async #changeVoter({ kind, node }: Operation & { readonly node: number }): Promise<void> {
     const { admin } = this.#live
     const { voters, observers } = await admin.describeQuorum()
@@ -170,6 +191,12 @@ export class SimClient {
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
     }
   }
+}
+
+function batchLimits(
+  batchBytesMax: number | undefined,
+): Pick<ProducerOptions, 'batchBytes' | 'batchBytesMax'> {
+  return batchBytesMax === undefined ? {} : { batchBytes: batchBytesMax, batchBytesMax }
 }
 
 /** What a client can't know for sure is `info`; anything that is not one of its errors is a defect. */

@@ -1,11 +1,13 @@
 /** Draws the operations of a run from its seed. */
 import type { Rng } from '@millrace/base'
+import { shuffled } from '../fault/shuffled.ts'
 import type { LoadConfig, SwarmConfig } from '../run/swarm-config.ts'
 import type { Operation, OperationKind } from './operation.ts'
 
 export interface WorkloadTargets {
   readonly load: LoadConfig
   readonly chaosMs: number
+  /** Their ids are 1 to this. */
   readonly brokers: number
   /** Nodes that may lose and get a vote. */
   readonly controllers: readonly number[]
@@ -17,6 +19,7 @@ const START_MS = 1500
 const RETENTION_BASE_MS = 100_000_000_000
 const DATA_PARTITIONS = 3
 const RECORDS_MAX = 5
+const REASSIGNMENTS = 6
 const REPLICAS_MAX = 3
 
 const ADMIN_WEIGHTS: Weights = [
@@ -43,10 +46,9 @@ function dataTopic(index: number): string {
   return `data${index}`
 }
 
-export function planWorkload(
-  rng: Rng,
-  { load, chaosMs, brokers, controllers }: WorkloadTargets,
-): Operation[] {
+export function planWorkload(rng: Rng, targets: WorkloadTargets): Operation[] {
+  const { load, chaosMs, brokers, controllers } = targets
+  const factors: number[] = []
   const operations: Operation[] = []
   const admins = adminNames(load)
   const producers = producerNames(load)
@@ -54,6 +56,7 @@ export function planWorkload(
     const base = { id: operations.length, atMs: START_MS + i, client: admins[0]! }
     const replicas = replicasOf(rng.fork(`replicas/${i}`), brokers)
     operations.push({ ...base, kind: 'create', topic: dataTopic(i), partitions: DATA_PARTITIONS, replicas })
+    factors.push(replicas)
   }
   const hasVoterChanges = load.voterChanges && controllers.length > 1
   const weights = hasVoterChanges ? [...ADMIN_WEIGHTS, ...VOTER_WEIGHTS] : ADMIN_WEIGHTS
@@ -68,7 +71,26 @@ export function planWorkload(
       isData ? dataOperation(draw, base, load) : adminOperation(draw, base, weights, load, controllers),
     )
   }
+  for (let i = 0; load.reassignments === true && factors.length > 0 && i < REASSIGNMENTS; i += 1) {
+    const draw = rng.fork(`reassignment/${i}`)
+    const base = { id: operations.length, client: admins[0]! }
+    operations.push({ ...base, ...reassignment(draw, factors, targets) })
+  }
   return operations.sort((a, b) => a.atMs - b.atMs || a.id - b.id)
+}
+
+/** There and back at once, within seconds, or there only. @param factors replication factor of each data topic */
+function reassignment(rng: Rng, factors: readonly number[], { chaosMs, brokers }: WorkloadTargets) {
+  const topic = rng.below(factors.length)
+  const ids = Array.from({ length: brokers }, (_, i) => i + 1)
+  return {
+    kind: 'reassign',
+    atMs: START_MS + rng.below(chaosMs - START_MS),
+    topic: dataTopic(topic),
+    partition: rng.below(DATA_PARTITIONS),
+    replicas: shuffled(ids, rng).slice(0, factors[topic]),
+    backMs: oneOf(rng, [null, 0, rng.below(200), rng.below(3000)]),
+  } as const
 }
 
 /** As many as are usual, where there are so many brokers; now and then fewer. */

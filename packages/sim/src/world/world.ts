@@ -104,6 +104,11 @@ export class World {
    * @throws what it rejects with; Violation of kind `stuck` after `limitMs`, or when the node dies
    */
   perform<T>(node: SimNode, task: (env: Env) => T | Promise<T>, limitMs: number): T {
+    return this.begin(node, task)(limitMs)
+  }
+
+  /** The same without waiting. @returns waits for what came of it, to be called once, with the limit from then on */
+  begin<T>(node: SimNode, task: (env: Env) => T | Promise<T>): (limitMs: number) => T {
     let outcome: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
     let settled = false
     const settle = (next: typeof outcome): void => {
@@ -116,9 +121,11 @@ export class World {
         (error: unknown) => settle({ ok: false, error }),
       )
     })
-    this.runUntil(() => settled, limitMs, `a task of ${node.name}`)
-    if (!outcome!.ok) throw outcome!.error
-    return outcome!.value
+    return (limitMs) => {
+      this.runUntil(() => settled, limitMs, `a task of ${node.name}`)
+      if (!outcome!.ok) throw outcome!.error
+      return outcome!.value
+    }
   }
 
   /** An invariant does not hold: the run ends. Throw the result where code may go on. */
