@@ -43,12 +43,18 @@ export const clusterMutants: readonly Mutant[] = [
   {
     id: 'metadata-goes-back',
     trap: 16,
-    title: 'A client believes an older leader epoch than it knows',
+    title:
+      'A client believes an older leader epoch than it knows, and a leader that was replaced names itself',
     edits: [
       {
         file: 'packages/client/src/cluster/metadata-cache.ts',
         find: 'if (known !== undefined && leaderEpoch < known.leaderEpoch) continue\n',
         replace: '',
+      },
+      {
+        file: 'packages/broker/src/shard/cluster-view.ts',
+        find: "const isReplaced = this.standing === 'replaced' && ",
+        replace: 'const isReplaced = replicas.length === 0 && ',
       },
     ],
   },
