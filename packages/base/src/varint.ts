@@ -107,7 +107,7 @@ export class VarintReader {
         magnitude += (byte & 0x7f) * 2 ** (7 * index - 1)
       }
       if (byte < 0x80) {
-        if (magnitude >= Number.MAX_SAFE_INTEGER) break
+        if (magnitude > Number.MAX_SAFE_INTEGER - (negative ? 1 : 0)) break
         return negative ? -magnitude - 1 : magnitude
       }
     }

@@ -7,6 +7,7 @@ test.each([
   ['plaintext://broker-1.example:19092', { name: 'PLAINTEXT', host: 'broker-1.example', port: 19092 }],
   ['[::1]:9092', { name: null, host: '::1', port: 9092 }],
   ['PLAINTEXT://:9092', { name: 'PLAINTEXT', host: '0.0.0.0', port: 9092 }],
+  ['host_2://127.0.0.1:9094', { name: 'HOST_2', host: '127.0.0.1', port: 9094 }],
   ['CONTROLLER://127.0.0.1:9093', { name: 'CONTROLLER', host: '127.0.0.1', port: 9093 }],
 ])('%s is read', (text, endpoint) => {
   expect(parseListener(text)).toEqual(endpoint)
@@ -15,7 +16,6 @@ test.each([
 test.each([
   ['9092', 'is not HOST:PORT'],
   ['127.0.0.1:70000', 'at most 65535'],
-  ['SSL://127.0.0.1:9093', 'SSL is not supported'],
   ['::1:9092', 'is not HOST:PORT'],
 ])('%s is refused with a reason', (text, reason) => {
   expect(parseListener(text)).toEqual({ problem: expect.stringContaining(reason) })
