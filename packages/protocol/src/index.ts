@@ -1,4 +1,5 @@
 export * from './apis.ts'
+export { EndpointType } from './endpoint-type.ts'
 export * from './error-code.ts'
 export * from './handlers.ts'
 export * from './late-answer.ts'

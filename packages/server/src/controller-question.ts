@@ -1,9 +1,9 @@
 /** Asks whoever listens at an address whether it is a controller, and of which cluster. */
 import type { Endpoint, Env } from '@millrace/base'
 import { type ClientConnection, connect } from '@millrace/net'
+import { EndpointType } from '@millrace/protocol'
 
 const TIMEOUT_MS = 1000
-const ENDPOINT_OF_CONTROLLERS = 2
 
 /** @returns the cluster id; null when no controller answers there, for whatever reason */
 export async function askForCluster(
@@ -14,7 +14,7 @@ export async function askForCluster(
   let connection: ClientConnection | null = null
   try {
     connection = await connect({ env, endpoint, clientId, wire: 'native', connectTimeoutMs: TIMEOUT_MS })
-    const question = { endpointType: ENDPOINT_OF_CONTROLLERS }
+    const question = { endpointType: EndpointType.CONTROLLERS }
     const { errorCode, clusterId } = await connection.request('DescribeCluster', question, {
       timeoutMs: TIMEOUT_MS,
     })

@@ -15,7 +15,10 @@ import type { DiskDone } from './disk-step.ts'
 import { SYNC_FAILED_MARK } from './file-name.ts'
 import { readFile, writeFully } from './transfer.ts'
 
-/** Rises with each sync of the folder, or of a file in it, that fails, until everything in it was written again. @throws DiskError */
+/**
+ * Rises with each sync of the folder, or of a file in it, that fails, until everything in it was written again.
+ * @throws DiskError
+ */
 export function failedSyncs(disk: Disk, directory: string): number {
   const path = `${directory}/${SYNC_FAILED_MARK}`
   if (!disk.exists(path)) return 0

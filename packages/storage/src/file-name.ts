@@ -18,7 +18,7 @@ export const FileSuffix = {
 
 export const LEADER_EPOCH_CHECKPOINT = 'leader-epoch-checkpoint'
 export const PARTITION_METADATA = 'partition.metadata'
-/** Left in a folder, the data folder or that of a log, when a sync in it failed (`failed-sync.ts`). Not in Kafka, which ignores it. */
+/** Left in a folder, the data folder or that of a log, when a sync in it failed (`failed-sync.ts`). Kafka has none. */
 export const SYNC_FAILED_MARK = 'sync-failed'
 
 const SEGMENT_FILE = /^(\d{20})(\.[a-z]+)((?:\.[a-z]+)*)$/

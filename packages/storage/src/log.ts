@@ -305,7 +305,7 @@ export class Log {
     const removed = this.#segments.removeFrom(offset)
     const { active } = this.#segments
     active.unseal()
-    cutSegment(active, offset, { disk: this.#disk, log: this.#options.log, ...this.#config })
+    cutSegment(active, offset, { disk: this.#disk, log: this.#options.log, config: this.#config })
     // Damaged below the log start.
     if (active.endOffset < this.#logStartOffset) {
       this.#orFail(() => this.#unlinkSegments(removed))

@@ -3,8 +3,9 @@
  *
  * Bytes are written in place, the same over the same: whatever a stop leaves of that is what was there or should be. Names
  * are given away and taken back, because a name that is set again to what it is changes nothing; a stop in between leaves
- * the other name, which `takeNamesBack` ends. Names that are gone are made and removed once more. So nothing here can lose what was durable, and nothing has to be synced
- * before it is whole. What was not durable stays so until the next flush, as after any write.
+ * the other name, which `takeNamesBack` ends. Names that are gone are made and removed once more. So nothing here can lose
+ * what was durable, and nothing has to be synced before it is whole. What was not durable stays so until the next flush, as
+ * after any write.
  * Must not know: what the files mean; what has to be flushed.
  */
 import { BufferPool } from '@millrace/base'

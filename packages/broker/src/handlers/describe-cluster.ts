@@ -3,14 +3,11 @@
  * brokers come last, and only when asked for: nobody should send them anything.
  */
 import type { RequestContext } from '@millrace/net'
-import { ErrorCode } from '@millrace/protocol'
+import { EndpointType, ErrorCode } from '@millrace/protocol'
 import type { Handler } from '@millrace/protocol'
 import type { ShardConfig } from '../config.ts'
 import type { ClusterView } from '../shard/cluster-view.ts'
 import { ALL_CLUSTER_OPERATIONS } from './authorized-operations.ts'
-
-const ENDPOINT_OF_BROKERS = 1
-const ENDPOINT_OF_CONTROLLERS = 2
 
 export function describeClusterHandler({
   config,
@@ -22,10 +19,10 @@ export function describeClusterHandler({
   return (request, context) => {
     const { clusterId } = config
     const { endpointType } = request
-    if (endpointType !== ENDPOINT_OF_BROKERS) {
+    if (endpointType !== EndpointType.BROKERS) {
       return {
         errorCode:
-          endpointType === ENDPOINT_OF_CONTROLLERS
+          endpointType === EndpointType.CONTROLLERS
             ? ErrorCode.MISMATCHED_ENDPOINT_TYPE
             : ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
         errorMessage: 'this endpoint is a broker: ask for endpoint type 1',

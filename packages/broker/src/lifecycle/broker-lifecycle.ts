@@ -56,8 +56,9 @@ export interface BrokerLifecycleOptions {
   readonly quorum: QuorumView
   readonly controller: Pick<ControllerRoute, 'request' | 'close'>
   /**
-   * No controller has answered for as long as a session lasts, counted from the last answer, when the controller had heard from
-   * this broker already: it must have ended there, unless another controller has begun it anew; or one has answered again.
+   * No controller has answered for as long as a session lasts, counted from the last answer, when the controller had
+   * heard from this broker already: it must have ended there, unless another controller has begun it anew; or one has
+   * answered again.
    */
   readonly onSession: (isOver: boolean) => void
 }

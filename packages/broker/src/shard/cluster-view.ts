@@ -86,8 +86,8 @@ export class ClusterView {
   }
 
   /**
-   * Whom clients are told to ask; `NO_NODE` for a leader that is most likely gone, which may be this one. They ask again soon
-   * then, whereas many that are sent to a leader that refuses them wait a second before they do (librdkafka).
+   * Whom clients are told to ask; `NO_NODE` for a leader that is most likely gone, which may be this one. They ask again
+   * soon then, whereas many that are sent to a leader that refuses them wait a second before they do (librdkafka).
    */
   shownLeader({ leader, replicas }: PartitionImage): NodeId {
     const isReplaced = this.standing === 'replaced' && this.isSelf(leader) && replicas.length > 1

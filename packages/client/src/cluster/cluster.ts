@@ -276,7 +276,7 @@ export class Cluster {
     }
   }
 
-  /** Open connections first, then others, then who knew too little, and last those that keep requests of this client waiting. */
+  /** Open connections first, then others, then who knew too little, and last those that keep our requests waiting. */
   #candidates(): Endpoint[] {
     const { brokers } = this.metadata
     const all = rotated(brokers.length > 0 ? [...brokers, ...this.#bootstrap] : this.#bootstrap, this.env)

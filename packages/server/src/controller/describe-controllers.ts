@@ -4,10 +4,7 @@
  */
 import { NO_NODE } from '@millrace/base'
 import type { MetadataQuorum } from '@millrace/metadata-log'
-import { ErrorCode, type RequestOf, type ResponseInputOf } from '@millrace/protocol'
-
-const ENDPOINT_OF_BROKERS = 1
-const ENDPOINT_OF_CONTROLLERS = 2
+import { EndpointType, ErrorCode, type RequestOf, type ResponseInputOf } from '@millrace/protocol'
 
 export interface DescribedQuorum {
   readonly clusterId: string
@@ -19,10 +16,10 @@ export function describeControllers(
   { endpointType }: Pick<RequestOf<'DescribeCluster'>, 'endpointType'>,
   { clusterId, quorum }: DescribedQuorum,
 ): ResponseInputOf<'DescribeCluster'> {
-  if (endpointType !== ENDPOINT_OF_CONTROLLERS) {
+  if (endpointType !== EndpointType.CONTROLLERS) {
     return {
       errorCode:
-        endpointType === ENDPOINT_OF_BROKERS
+        endpointType === EndpointType.BROKERS
           ? ErrorCode.MISMATCHED_ENDPOINT_TYPE
           : ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
       errorMessage: 'this endpoint is a controller: ask for endpoint type 2',

@@ -144,8 +144,8 @@ class Run {
   }
 
   /**
-   * Whether what was acknowledged must still be there: unless something was lost, by whoever ever had a replica, while so many
-   * of them ended uncleanly that all who have it may look as if they had lost it.
+   * Whether what was acknowledged must still be there: unless something was lost, by whoever ever had a replica, while so
+   * many of them ended uncleanly that all who have it may look as if they had lost it.
    */
   #isKept(topic: string, partition: number): boolean {
     const { checks } = this.cluster

@@ -163,7 +163,10 @@ function fillers(label: string): string[] {
   return Array.from({ length: 3 }, (_, i) => `${label}.${i} ${THIRD_OF_SEGMENT}`)
 }
 
-/** Stored by the only broker, whose answer is lost; it can't be asked again until the link is healed. @returns waits for it */
+/**
+ * Stored by the only broker, whose answer is lost; it can't be asked again until the link is healed.
+ * @returns waits for it
+ */
 function sendUnanswered(
   cluster: SimCluster,
   client: ScriptedClient,
