@@ -14,7 +14,7 @@ export async function startCompose(): Promise<ChaosTarget | string> {
       await engine[Symbol.asyncDispose]()
       return image
     }
-    const cluster = await ComposeCluster.up(engine, image.tag)
+    const cluster = await ComposeCluster.up(engine, image.tag, true)
     return targetOf(cluster, engine, await missingFaults(cluster))
   } catch (error) {
     await engine[Symbol.asyncDispose]()
@@ -24,10 +24,7 @@ export async function startCompose(): Promise<ChaosTarget | string> {
 
 /** Without root, a container can only be taken off its network as a whole. */
 async function missingFaults(cluster: ComposeCluster): Promise<Map<FaultKind, string>> {
-  const missing = new Map<FaultKind, string>([
-    ['full-disk', 'volumes share the disk of this machine; --target local has small ones'],
-    ['clock', 'containers share the clock of this machine; --target local can set it'],
-  ])
+  const missing = new Map<FaultKind, string>()
   const noCuts = await cluster.whyNoCuts()
   if (noCuts !== null) for (const kind of ['oneway', 'slow'] as const) missing.set(kind, noCuts)
   return missing
@@ -68,17 +65,13 @@ function targetOf(
       for (const node of offNetwork) await cluster.connect(node)
       offNetwork.clear()
     },
-    fillDisk: () => unavailable(missing, 'full-disk'),
-    freeDisk: () => unavailable(missing, 'full-disk'),
-    setClock: () => unavailable(missing, 'clock'),
+    fillDisk: (node) => cluster.fillDisk(node),
+    freeDisk: (node) => cluster.freeDisk(node),
+    setClock: (node, skewMs) => cluster.setClock(node, skewMs),
     wipe: (node) => cluster.wipe(node),
     async [Symbol.asyncDispose]() {
       await cluster[Symbol.asyncDispose]()
       await engine[Symbol.asyncDispose]()
     },
   }
-}
-
-function unavailable(missing: ReadonlyMap<FaultKind, string>, kind: FaultKind): Promise<never> {
-  return Promise.reject(new Error(missing.get(kind)))
 }

@@ -4,7 +4,7 @@
  */
 import { execFile, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Admin } from '@millrace/client'
@@ -14,8 +14,17 @@ import type { DockerEngine } from './docker.ts'
 const run = promisify(execFile)
 
 const FILE = join(root, 'docker/compose.yaml')
+const CHAOS_FILE = join(root, 'docker/compose.chaos.yaml')
 const CONTROLLERS = [101, 102, 103].map((id) => `controller-${id}`)
 const BROKERS = [1, 2, 3].map((id) => `broker-${id}`)
+/** Of compose.chaos.yaml: no node, but where the disks of brokers and the settings of clocks are at hand. */
+const KEEPER = 'keeper'
+/** Fills the disk $0: in the end, with what is smaller than a block of the first writes. */
+const FILL = `for size in 1M 4k; do
+  dd if=/dev/zero of=$0/ballast bs=$size oflag=append conv=notrunc 2>&1 | grep -q 'No space left' || exit 1
+done`
+/** Sets the clock $0 to be ahead by $1 ms, in one step: the node reads it at any time. */
+const SET_CLOCK = 'echo "$1" > "/clocks/$0.new" && mv "/clocks/$0.new" "/clocks/$0"'
 
 /** What a container's links are reduced to, in each direction. */
 const SLOW_LINK = ['rate', '2mbit', 'burst', '16kb', 'latency', '400ms']
@@ -46,14 +55,19 @@ export class ComposeCluster implements AsyncDisposable {
     this.#engine = engine
     this.#variables = variables
     // The newest is done first.
-    this.#disinherit = TAKE_DOWN.toReversed().map((args) => engine.composeAtTheEnd(FILE, variables, ...args))
+    this.#disinherit = TAKE_DOWN.toReversed().map((args) => engine.composeAtTheEnd(variables, ...args))
     this.bootstraps = ports.map((port) => `127.0.0.1:${port}`)
   }
 
-  /** Starts all containers; resolves when they are healthy. */
-  static async up(engine: DockerEngine, image: string): Promise<ComposeCluster> {
+  /**
+   * Starts all containers; resolves when they are healthy.
+   *
+   * @param isChaotic with disks of brokers that can be filled, and clocks that can be set
+   */
+  static async up(engine: DockerEngine, image: string, isChaotic = false): Promise<ComposeCluster> {
     const ports = await Promise.all(BROKERS.map(() => freePort()))
     const variables = {
+      COMPOSE_FILE: [FILE, ...(isChaotic ? [CHAOS_FILE] : [])].join(delimiter),
       COMPOSE_PROJECT_NAME: `millrace-test-${process.pid}`,
       MILLRACE_IMAGE: image,
       // Networks of one engine must not overlap.
@@ -63,6 +77,7 @@ export class ComposeCluster implements AsyncDisposable {
     const cluster = new ComposeCluster(engine, variables, ports)
     try {
       await cluster.#compose('up', '--detach', '--no-build')
+      if (isChaotic) await cluster.#find(KEEPER)
       for (const service of cluster.services) {
         await cluster.#find(service)
         // Once for all: a container that was killed has no address.
@@ -125,8 +140,26 @@ export class ComposeCluster implements AsyncDisposable {
     await this.#engine.docker('start', this.#container(service))
   }
 
-  /** The disk is lost: of a container that does not run. The next `start` makes another one with an empty volume. */
+  /** Of a broker in a chaotic cluster: to the last block. */
+  async fillDisk(service: string): Promise<void> {
+    await this.#inKeeper('bash', '-c', FILL, `/disks/${service}`)
+  }
+
+  async freeDisk(service: string): Promise<void> {
+    await this.#inKeeper('rm', '--force', `/disks/${service}/ballast`)
+  }
+
+  /** @param skewMs how far its wall clock is ahead of this machine's, a moment later; survives restarts */
+  async setClock(service: string, skewMs: number): Promise<void> {
+    await this.#inKeeper('bash', '-c', SET_CLOCK, service, String(skewMs))
+  }
+
+  /** The disk is lost: of a container that does not run. The next `start` finds it empty. */
   async wipe(service: string): Promise<void> {
+    if (this.#containers.has(KEEPER)) {
+      await this.#inKeeper('find', `/disks/${service}`, '-mindepth', '1', '-delete')
+      return
+    }
     await this.#compose('rm', '--force', service)
     await this.#engine.docker('volume', 'rm', `${this.#variables['COMPOSE_PROJECT_NAME']}_${service}`)
     await this.#compose('up', '--no-start', '--no-build', service)
@@ -223,6 +256,10 @@ export class ComposeCluster implements AsyncDisposable {
     this.#containers.set(service, id.trim())
   }
 
+  async #inKeeper(...command: readonly string[]): Promise<void> {
+    await this.#engine.docker('exec', this.#container(KEEPER), ...command)
+  }
+
   /** Of the container's first process, on this machine. */
   async #pid(service: string): Promise<number> {
     const pid = await this.#engine.docker('inspect', '--format', '{{.State.Pid}}', this.#container(service))
@@ -260,7 +297,7 @@ export class ComposeCluster implements AsyncDisposable {
   }
 
   #compose(...args: string[]): Promise<string> {
-    return this.#engine.compose(FILE, this.#variables, ...args)
+    return this.#engine.compose(this.#variables, ...args)
   }
 }
 

@@ -99,17 +99,17 @@ export class DockerEngine implements AsyncDisposable {
     return this.#run(['docker', ...args], this.#env)
   }
 
-  /** @param variables what compose puts into its file, and its own settings */
-  compose(file: string, variables: Readonly<Record<string, string>>, ...args: string[]): Promise<string> {
-    return this.#run([...this.#compose, '-f', file, ...args], { ...this.#env, ...variables })
+  /** @param variables what compose puts into its files, and its own settings, COMPOSE_FILE among them */
+  compose(variables: Readonly<Record<string, string>>, ...args: string[]): Promise<string> {
+    return this.#run([...this.#compose, ...args], { ...this.#env, ...variables })
   }
 
   /**
    * Runs a command of compose when this process has ended and could not do so itself.
    * @returns takes that back
    */
-  composeAtTheEnd(file: string, variables: Readonly<Record<string, string>>, ...args: string[]): () => void {
-    return bequeath([...this.#compose, '-f', file, ...args], { ...this.#env, ...variables })
+  composeAtTheEnd(variables: Readonly<Record<string, string>>, ...args: string[]): () => void {
+    return bequeath([...this.#compose, ...args], { ...this.#env, ...variables })
   }
 
   /**

@@ -3,7 +3,7 @@
  * the file says that CLOCK_SKEW_FILE names, in milliseconds. As when somebody sets a machine's clock, the monotonic one
  * goes on undisturbed.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 
 const POLL_MS = 50
 
@@ -23,6 +23,7 @@ if (file !== undefined) {
   })
 }
 
+/** Nobody has set the clock as long as there is no file. */
 function readSkew(path: string): number {
-  return Number(readFileSync(path, 'utf8'))
+  return existsSync(path) ? Number(readFileSync(path, 'utf8')) : 0
 }
