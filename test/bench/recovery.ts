@@ -34,7 +34,11 @@ async function main(): Promise<void> {
   requireLinux()
   const load = compiled('load')
   const data = mkdtempSync(join(tmpdir(), 'millrace-recovery-'))
-  const config = { 'num.partitions': partitions, 'log.flush.offset.checkpoint.interval.ms': 3_600_000 }
+  const config = {
+    'num.partitions': partitions,
+    'log.flush.offset.checkpoint.interval.ms': 3_600_000,
+    'replica.high.watermark.checkpoint.interval.ms': 3_600_000,
+  }
   const broker = await BrokerProcess.start({ data, flush: 'os', config, startTimeoutMs: 300_000 })
   try {
     const records = Math.round((Number(flags.gigabytes) * 1e9) / recordBytes)

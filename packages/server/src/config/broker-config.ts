@@ -34,7 +34,11 @@ export function brokerConfig(
     bufferPoolBytesMax: values['buffer.pool.max.bytes'],
     replicaLagTimeMaxMs: values['replica.lag.time.max.ms'],
     producerIdExpirationMs: values['producer.id.expiration.ms'],
-    checkpointIntervalMs: values['log.flush.offset.checkpoint.interval.ms'],
+    // One pass writes them all.
+    checkpointIntervalMs: Math.min(
+      values['log.flush.offset.checkpoint.interval.ms'],
+      values['replica.high.watermark.checkpoint.interval.ms'],
+    ),
     retentionCheckIntervalMs: values['log.retention.check.interval.ms'],
     drainTimeoutMs: values['shutdown.drain.timeout.ms'],
     shardRestartBackoffMs: {

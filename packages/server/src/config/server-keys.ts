@@ -155,7 +155,14 @@ export const housekeepingKeys = {
     default: 60_000,
     min: 1,
     unit: 'ms',
-    text: 'How often recovery points and log start offsets are written down. What lies above them is scanned after a crash.',
+    text: 'How often recovery points and log start offsets are written down. What lies above them is scanned after a crash, and damage there is taken for a torn write. They are written together with high watermarks, as often as the more frequent of the two.',
+  }),
+  'replica.high.watermark.checkpoint.interval.ms': longKey({
+    default: 5000,
+    min: 1,
+    max: INT_MAX,
+    unit: 'ms',
+    text: 'How often high watermarks are written down, and with them recovery points and log start offsets. Nothing is written while none of them changes.',
   }),
   'log.retention.check.interval.ms': longKey({
     default: 300_000,

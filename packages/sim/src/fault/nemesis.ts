@@ -16,6 +16,7 @@ import {
   type NetworkFault,
 } from './fault-event.ts'
 import type { FaultTarget } from './fault-target.ts'
+import { flippableBytes } from './flippable-bytes.ts'
 
 interface Undo {
   readonly event: SimEvent
@@ -146,10 +147,13 @@ export class Nemesis {
 
   #flipBit(node: string, file: number, where: number): void {
     const disk = this.#target.disk(node)
-    const files = disk.files().filter((path) => disk.contentOf(path).length > 0)
+    const files = disk
+      .files()
+      .map((path) => ({ path, size: flippableBytes(disk, path) }))
+      .filter(({ size }) => size > 0)
     if (files.length === 0) return
-    const path = files[file % files.length]!
-    disk.flipBit(path, Math.floor(where / 8) % disk.contentOf(path).length, where % 8)
+    const { path, size } = files[file % files.length]!
+    disk.flipBit(path, Math.floor(where / 8) % size, where % 8)
   }
 
   #strikeCondition(fault: ConditionFault): boolean {

@@ -14,8 +14,6 @@ export function drawScenario(seed: number): Scenario {
   const config = swarmConfig(seed)
   const plans = nodePlans(config)
   const voters = plans.filter(({ isController }) => isController)
-  // What a voter has on disk since its last checkpoint looks like a torn tail when it is damaged.
-  const controllers = new Set(voters.map(({ name }) => name))
   // Somebody must be left to whom clients can talk.
   const keeper = plans.find(({ isBroker }) => isBroker)?.name
   const rng = seededRng(seed).fork('scenario')
@@ -38,8 +36,7 @@ export function drawScenario(seed: number): Scenario {
       everyMs: config.faults.everyMs,
       dataLossNodesMax: losersMax(config),
     }).filter((fault) => {
-      if (!DATA_LOSS_KINDS.has(fault.kind) || !('node' in fault)) return true
-      return fault.node !== keeper && !(fault.kind === 'bit-flip' && controllers.has(fault.node))
+      return !DATA_LOSS_KINDS.has(fault.kind) || !('node' in fault) || fault.node !== keeper
     }),
   }
 }
