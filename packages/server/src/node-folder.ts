@@ -13,6 +13,9 @@ export interface NodeFolder {
 
 const CLEAN_MARK = '.kafka_cleanshutdown'
 const NO_BROKER_EPOCH = -1
+const FOLDER_FAILED = 'The disk could not sync the data folder'
+const CHECK_DISK =
+  'Nothing new in it is durable. Check the disk and restart: what is in doubt is written again then.'
 
 /** @throws StartupError DATA_FOLDER_FOREIGN; DamagedFileError, DiskError */
 export async function openNodeFolder(env: Env, config: NodeConfig): Promise<NodeFolder> {
@@ -22,7 +25,10 @@ export async function openNodeFolder(env: Env, config: NodeConfig): Promise<Node
   if (known !== null) requireIdentity(known, config)
   const previousBrokerEpoch = brokerEpochOf(readFile(env.disk, `${path}/${CLEAN_MARK}`))
   const directory = await new Promise<LogDirectory>((resolve, reject) => {
-    LogDirectory.open({ ...env, path }, (error, found) => (found === null ? reject(error!) : resolve(found)))
+    const onFailed = (reason: string): never => env.host.halt(`${FOLDER_FAILED} (${reason}). ${CHECK_DISK}`)
+    LogDirectory.open({ ...env, path, onFailed }, (error, found) =>
+      found === null ? reject(error!) : resolve(found),
+    )
   })
   const identity = known ?? newIdentity(config, env.entropy)
   if (known === null) await completion((done) => directory.format(identity, done))

@@ -10,7 +10,7 @@
  * fresh.
  */
 import { assert } from '@millrace/base'
-import type { Clock, Disk, Log as Logger, Offset, Uuid } from '@millrace/base'
+import type { Clock, Disk, DiskError, Log as Logger, Offset, Uuid } from '@millrace/base'
 import { DeletedFolders } from './deleted-folders.ts'
 import { diskErrorOf, step } from './disk-step.ts'
 import type { DiskDone } from './disk-step.ts'
@@ -35,6 +35,11 @@ export interface LogDirectoryOptions {
   /** Made when missing. */
   readonly path: string
   readonly log: Logger
+  /**
+   * Names in the folder can't be made durable any more, not by this process: no partition, no checkpoint. Whoever has the
+   * folder must end; the next process writes again what is in doubt (`failed-sync.ts`).
+   */
+  readonly onFailed: (reason: string) => void
 }
 
 export interface PartitionFolder extends TopicPartition {
@@ -211,6 +216,7 @@ export class LogDirectory implements LogCheckpoints {
       ...(recovery === undefined ? {} : { recovery }),
       checkpoints: this,
       log: this.#options.log,
+      onFailed: (error) => this.onLogFailed(error),
     })
     this.#usedFolders.add(directory)
     this.#logs.set(log, { topic, partition })
@@ -261,13 +267,13 @@ export class LogDirectory implements LogCheckpoints {
   persistRecoveryPoint(log: Log, done: DiskDone): void {
     const partition = this.#logs.get(log)
     if (partition !== undefined) this.#recoveryPoints.set(partition, log.recoveryPoint)
-    this.#recoveryPoints.save(done)
+    this.#recoveryPoints.save(this.#watched(done))
   }
 
   persistLogStartOffset(log: Log, done: DiskDone): void {
     const partition = this.#logs.get(log)
     if (partition !== undefined) this.#logStartOffsets.set(partition, log.logStartOffset)
-    this.#logStartOffsets.save(done)
+    this.#logStartOffsets.save(this.#watched(done))
   }
 
   /**
@@ -286,9 +292,14 @@ export class LogDirectory implements LogCheckpoints {
         const known = failedSyncs(this.#disk, this.path)
         const path = log.remove()
         this.#deletedFolders.add(path, this.#options.clock.monoMs() + log.config.fileDeleteDelayMs)
-        syncDirectory(this.#disk, this.path, known, done)
+        syncDirectory(this.#disk, this.path, known, this.#watched(done))
       })
     })
+  }
+
+  /** The disk failed a log, here or in another thread: its own matter, unless it is this folder's names that failed. */
+  onLogFailed({ path, message }: Pick<DiskError, 'path' | 'message'>): void {
+    if (path === this.path) this.#options.onFailed(message)
   }
 
   /** Takes a partition out of the checkpoints, before another thread renames its folder (`Log.remove`). */
@@ -319,7 +330,7 @@ export class LogDirectory implements LogCheckpoints {
         const error = closeError ?? checkpointError
         if (error !== null) return done(error)
         const mark = Buffer.from(JSON.stringify({ version: 0, brokerEpoch }))
-        replaceFile(this.#disk, this.path, CLEAN_MARK, mark, done)
+        replaceFile(this.#disk, this.path, CLEAN_MARK, mark, this.#watched(done))
       })
     })
   }
@@ -331,8 +342,16 @@ export class LogDirectory implements LogCheckpoints {
   #saveAll(done: DiskDone): void {
     runAll(
       this.#checkpoints.map((checkpoint) => (saved: DiskDone) => checkpoint.save(saved)),
-      done,
+      this.#watched(done),
     )
+  }
+
+  /** What failed in a file that is to take the place of another can be tried again: the old one is still there. */
+  #watched(done: DiskDone): DiskDone {
+    return (error) => {
+      if (error !== null) this.onLogFailed(error)
+      done(error)
+    }
   }
 
   #folderOf({ topic, partition }: TopicPartition): string {

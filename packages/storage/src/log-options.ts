@@ -1,5 +1,5 @@
 /** What a log is opened with. */
-import type { Clock, Disk, Log as Logger, Offset, Uuid } from '@millrace/base'
+import type { Clock, Disk, DiskError, Log as Logger, Offset, Uuid } from '@millrace/base'
 import type { DiskDone } from './disk-step.ts'
 import type { LogConfig } from './log-config.ts'
 import type { Log } from './log.ts'
@@ -22,6 +22,8 @@ export interface LogOptions {
   readonly recovery?: RecoveryReport
   readonly checkpoints: LogCheckpoints
   readonly log: Logger
+  /** The disk failed: the log takes no more appends. `error.path` says where: in the log, or in the folder above. */
+  readonly onFailed?: (error: DiskError) => void
   /** False for a log that no producer appends to. Default true. */
   readonly tracksProducers?: boolean
   /** How long an idle producer is remembered (`producer.id.expiration.ms`). Default 86,400,000. */

@@ -568,6 +568,7 @@ export class Log {
     this.#failure = error
     const markError = leaveSyncFailedMark(this.#disk, this.directory, this.#flusher.removedNames)
     if (markError !== null) this.#options.log.error({ error: markError }, 'the next start is not told of it')
+    this.#options.onFailed?.(error)
     if (this.#isClosed) return
     this.#options.log.error(
       { error, directory: this.directory },

@@ -39,7 +39,7 @@ function newDisk(seed = 1): SimDisk {
 function begin(disk: SimDisk): Life | null {
   let directory: LogDirectory | null = null
   LogDirectory.open(
-    { disk, clock: new TestClock(), path: PATH, log: new TestLogger() },
+    { disk, clock: new TestClock(), path: PATH, log: new TestLogger(), onFailed: () => {} },
     (_, opened) => (directory = opened),
   )
   disk.settle()

@@ -22,9 +22,13 @@ interface Opened {
   readonly error: Error | null
 }
 
-async function tryOpen(disk: SimDisk, clock = new TestClock()): Promise<Opened> {
+async function tryOpen(
+  disk: SimDisk,
+  clock = new TestClock(),
+  onFailed: (reason: string) => void = () => {},
+): Promise<Opened> {
   let opened: Opened | undefined
-  LogDirectory.open({ disk, clock, path: PATH, log: new TestLogger() }, (error, directory) => {
+  LogDirectory.open({ disk, clock, path: PATH, log: new TestLogger(), onFailed }, (error, directory) => {
     opened = { error, directory }
   })
   disk.settle()
@@ -238,4 +242,42 @@ test('another topic’s folder of the same name is refused', async () => {
   expect(() => directory.openLog({ topic: 'flights', partition: 0, topicId: other, config: SMALL })).toThrow(
     'belongs to the topic',
   )
+})
+
+test('a sync of its names that fails is told to whoever has the folder, whatever needed them', async () => {
+  const needs: readonly ((directory: LogDirectory, done: () => void) => void)[] = [
+    (directory, done) => directory.checkpoint(done),
+    (directory, done) => openLog(directory).flush(done),
+    (directory, done) => directory.persistRecoveryPoint(openLog(directory), done),
+    (directory, done) => directory.persistLogStartOffset(openLog(directory), done),
+    (directory, done) => directory.forget({ topic: 'flights', partition: 0 }, done),
+    (directory, done) => directory.close(1, done),
+  ]
+  for (const need of needs) {
+    const reasons: string[] = []
+    const disk = simDisk()
+    const { directory } = await tryOpen(disk, undefined, (reason) => reasons.push(reason))
+    disk.fail({ operation: 'syncDir', path: /^\/data\/logs$/, code: 'EIO', times: 9 })
+    need(directory!, () => {})
+    // A close without logs goes on in a microtask.
+    await Promise.resolve()
+    disk.settle()
+    expect(reasons[0], String(need)).toBe(`EIO: syncDir ${PATH}`)
+    expect(disk.exists(`${PATH}/sync-failed`)).toBe(true)
+  }
+})
+
+test('a sync that fails in a log, or in a file on its way to the place of another, leaves the folder sound', async () => {
+  const reasons: string[] = []
+  const disk = simDisk()
+  const { directory } = await tryOpen(disk, undefined, (reason) => reasons.push(reason))
+  const log = openLog(directory!)
+  expect(run(disk, (done) => log.flush(done))).toBeNull()
+  write(log, batch())
+  disk.fail({ operation: 'sync', path: /flights-0/, code: 'EIO' })
+  expect(run(disk, (done) => log.flush(done))).toMatchObject({ code: 'EIO' })
+  disk.fail({ operation: 'sync', path: /recovery-point/, code: 'EIO' })
+  expect(run(disk, (done) => directory!.checkpoint(done))).toMatchObject({ code: 'EIO' })
+  expect(reasons).toEqual([])
+  expect(run(disk, (done) => directory!.checkpoint(done))).toBeNull()
 })

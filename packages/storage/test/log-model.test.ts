@@ -236,7 +236,7 @@ class Run {
   #open(): void {
     let opened: LogDirectory | null = null
     LogDirectory.open(
-      { disk: this.#disk, clock: this.#clock, path: '/data/logs', log: this.#logger },
+      { disk: this.#disk, clock: this.#clock, path: '/data/logs', log: this.#logger, onFailed: () => {} },
       (error, directory) => {
         // Told once this process has ended already.
         if (error instanceof SimulatedStop) return

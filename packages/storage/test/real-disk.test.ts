@@ -17,7 +17,13 @@ const FLIGHTS = { topic: 'flights', partition: 0, topicId: TOPIC_ID, config: SMA
 
 function open(): Promise<LogDirectory> {
   return new Promise((resolve, reject) => {
-    const options = { disk, clock: new TestClock(), path: `${root}/a/b`, log: new TestLogger() }
+    const options = {
+      disk,
+      clock: new TestClock(),
+      path: `${root}/a/b`,
+      log: new TestLogger(),
+      onFailed: () => {},
+    }
     LogDirectory.open(options, (error, directory) => (error === null ? resolve(directory!) : reject(error)))
   })
 }

@@ -70,6 +70,7 @@ export class ShardThread implements LaunchedShard {
       describeConfigs: (request) => supervisor.describeConfigs(request),
       lostFollowers: () => supervisor.lostFollowers(),
       saveCheckpoint: (checkpoint) => supervisor.saveCheckpoint(checkpoint),
+      logFailed: (failure) => supervisor.logFailed(failure),
       forgetPartition: (partition) => supervisor.forgetPartition(partition),
       folderRemoved: (removed) => supervisor.folderRemoved(removed),
       log: ({ level, fields, message }: LogLine) => log[level](fields, message),

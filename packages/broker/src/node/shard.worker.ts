@@ -43,6 +43,7 @@ shard = new Shard(env, start, {
   describeConfigs: (request) => channel.call('describeConfigs', request),
   lostFollowers: () => channel.call('lostFollowers', undefined),
   saveCheckpoint: (checkpoint) => channel.call('saveCheckpoint', checkpoint),
+  logFailed: (failure) => channel.call('logFailed', failure),
   forgetPartition: (partition) => channel.call('forgetPartition', partition),
   folderRemoved: (removed) => channel.call('folderRemoved', removed),
 })

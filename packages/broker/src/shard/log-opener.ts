@@ -19,6 +19,8 @@ export interface LogOpenerOptions {
   /** Whether recovery runs in the maintenance pool. */
   readonly recoverInPool: boolean
   readonly saveCheckpoint: (checkpoint: PartitionCheckpoint) => Promise<void>
+  /** The disk failed a log. */
+  readonly onFailed: (error: DiskError) => void
 }
 
 export interface LogIdentity extends TopicPartition {
@@ -72,7 +74,7 @@ export class LogOpener {
     { recoveryPoint, logStartOffset, cleanShutdown }: Omit<StartingPoint, keyof TopicPartition>,
     recovery?: RecoveryReport,
   ): Log {
-    const { env, producerIdExpirationMs } = this.#options
+    const { env, producerIdExpirationMs, onFailed } = this.#options
     return Log.open({
       disk: env.disk,
       clock: env.clock,
@@ -86,6 +88,7 @@ export class LogOpener {
       checkpoints: this.#checkpointsFor(identity),
       producerIdExpirationMs,
       log: env.log,
+      onFailed,
     })
   }
 

@@ -130,10 +130,19 @@ export interface SupervisorCalls {
   lostFollowers(): Promise<void>
   /** Makes these offsets durable now. */
   saveCheckpoint(checkpoint: PartitionCheckpoint): Promise<void>
+  /** A log was fenced because of what the disk said; the rest of the data folder may be concerned, too. */
+  logFailed(failure: LogFailure): Promise<void>
   /** Takes a partition out of the checkpoints, durably: before its folder loses its name. */
   forgetPartition(partition: TopicPartition): Promise<void>
   /** A partition's folder was renamed, to be emptied after `delayMs`. */
   folderRemoved(removed: { readonly path: string; readonly delayMs: number }): Promise<void>
+}
+
+/** What a `DiskError` says, as it passes between threads. */
+export interface LogFailure {
+  /** Of the file or folder. */
+  readonly path: string
+  readonly message: string
 }
 
 export interface ControllerCall<N extends ForwardedApi> {

@@ -265,6 +265,7 @@ export class Shard implements ShardControl {
         producerIdExpirationMs: config.producerIdExpirationMs,
         recoverInPool: config.jobThreads.maintenance > 0,
         saveCheckpoint: (checkpoint) => supervisor.saveCheckpoint(checkpoint),
+        onFailed: ({ path, message }) => void supervisor.logFailed({ path, message }),
       }),
       surroundings: {
         clock: env.clock,

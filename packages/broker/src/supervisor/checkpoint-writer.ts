@@ -6,7 +6,7 @@
 import { DiskError } from '@millrace/base'
 import type { Log } from '@millrace/base'
 import type { LogDirectory, TopicPartition } from '@millrace/storage'
-import type { PartitionCheckpoint, SupervisorCalls } from '../shard/shard-control.ts'
+import type { LogFailure, PartitionCheckpoint, SupervisorCalls } from '../shard/shard-control.ts'
 
 export class CheckpointWriter implements Omit<
   SupervisorCalls,
@@ -49,6 +49,10 @@ export class CheckpointWriter implements Omit<
 
   async saveCheckpoint(checkpoint: PartitionCheckpoint): Promise<void> {
     if (this.note([checkpoint])) await this.write()
+  }
+
+  async logFailed(failure: LogFailure): Promise<void> {
+    this.#directory.onLogFailed(failure)
   }
 
   forgetPartition(partition: TopicPartition): Promise<void> {

@@ -104,6 +104,7 @@ export class Supervisor {
         if (this.#standing === 'session-over') this.#stand('replaced')
       },
       saveCheckpoint: (checkpoint) => checkpoints.saveCheckpoint(checkpoint),
+      logFailed: (failure) => checkpoints.logFailed(failure),
       forgetPartition: (partition) => checkpoints.forgetPartition(partition),
       folderRemoved: (removed) => checkpoints.folderRemoved(removed),
     }

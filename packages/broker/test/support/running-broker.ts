@@ -47,8 +47,9 @@ export async function brokerParts(
   const env = nodeEnv({ log })
   const quorum = new FakeQuorum()
   const directory = await new Promise<LogDirectory>((resolve, reject) =>
-    LogDirectory.open({ disk: env.disk, clock: env.clock, path, log }, (error, opened) =>
-      opened === null ? reject(error!) : resolve(opened),
+    LogDirectory.open(
+      { disk: env.disk, clock: env.clock, path, log, onFailed: env.host.halt },
+      (error, opened) => (opened === null ? reject(error!) : resolve(opened)),
     ),
   )
   const broker = createBroker(env, testConfig(path, changes), {

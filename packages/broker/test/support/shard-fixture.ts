@@ -253,6 +253,7 @@ export class ShardFixture implements AsyncDisposable {
       allocateProducerIds: () => Promise.reject(new Error('no producer of this fixture is idempotent')),
       lostFollowers: async () => {},
       saveCheckpoint: async () => {},
+      logFailed: async () => {},
       forgetPartition: async () => {},
       folderRemoved: async ({ path }) => void this.removedFolders.push(path),
     }

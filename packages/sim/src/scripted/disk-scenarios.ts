@@ -15,6 +15,8 @@ import {
 
 const CUT_MODES: readonly CrashMode[] = ['none', 'subset', 'torn', 'prefix']
 const LARGE = 'x'.repeat(1500)
+/** Checkpoints are written meanwhile. */
+const FOLDER_FAILS_MS = 120_000
 /** Of the smallest that a topic can have. */
 const QUARTER_OF_SEGMENT = 'x'.repeat(250_000)
 
@@ -122,6 +124,44 @@ const failedSyncs: ScriptedScenario = {
       requireServing(cluster)
       requireRead(client, kept)
     }
+  },
+}
+
+const failedFolder: ScriptedScenario = {
+  id: 'failed-sync-of-data-folder',
+  title:
+    'a broker whose data folder could not be synced ends, and the next process makes new partitions durable again ' +
+    '(trap 33)',
+  shape: { controllers: 1 },
+  script(cluster) {
+    const { world } = cluster
+    const client = new ScriptedClient(cluster)
+    const [broker] = cluster.brokers
+    const { machine } = broker!
+    const kept = new Map<number, string>()
+    client.createTopic('data')
+    broker!.isDiskTouched = true
+    for (let round = 0; round < 6; round += 1) {
+      const { lives } = machine
+      machine.disk.fail({ operation: 'syncDir', path: /^\/data$/, code: 'EIO' })
+      // The name of a new partition's folder, or that of a checkpoint which takes the place of an older one.
+      if (round % 2 === 0) {
+        client.createTopic(`failing-${round}`)
+        attempt(() => client.produce(`failing-${round}`, ['lost']))
+      } else keep(kept, client, [`${round} before`])
+      world.runUntil(() => machine.lives > lives, FOLDER_FAILS_MS, 'the end of the process')
+      requireServing(cluster)
+      client.createTopic(`topic-${round}`)
+      client.produce(`topic-${round}`, ['kept'])
+      keep(kept, client, [`${round} after`])
+      broker!.powerCut('none')
+      world.runFor(100)
+      broker!.start()
+      requireServing(cluster)
+      assert([...client.read(`topic-${round}`).values()].join() === 'kept', 'a new partition lost its record')
+      requireRead(client, kept)
+    }
+    assert(machine.halts.length === 6, `it halted ${machine.halts.length} times`)
   },
 }
 
@@ -294,6 +334,7 @@ export const diskScenarios: readonly ScriptedScenario[] = [
   installCuts,
   appendCuts,
   failedSyncs,
+  failedFolder,
   damagedVoter,
   damagedPartition,
   fullDisk,

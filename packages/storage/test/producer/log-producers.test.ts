@@ -170,7 +170,7 @@ class Run {
   #open(): void {
     let opened: LogDirectory | null = null
     LogDirectory.open(
-      { disk: this.#disk, clock: this.#clock, path: '/data/logs', log: new TestLogger() },
+      { disk: this.#disk, clock: this.#clock, path: '/data/logs', log: new TestLogger(), onFailed: () => {} },
       (_error, directory) => (opened = directory),
     )
     this.#disk.settle()
