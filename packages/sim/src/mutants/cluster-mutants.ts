@@ -41,6 +41,19 @@ export const clusterMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'reader-keeps-its-history',
+    trap: 16,
+    title:
+      'A reader does not say of which epoch its last record was, and goes on where the log has another history',
+    edits: [
+      {
+        file: 'packages/consumer-client/src/fetch/fetch-request.ts',
+        find: 'lastFetchedEpoch: cursor.lastFetchedEpoch,',
+        replace: 'lastFetchedEpoch: NO_LEADER_EPOCH,',
+      },
+    ],
+  },
+  {
     id: 'metadata-goes-back',
     trap: 16,
     title:

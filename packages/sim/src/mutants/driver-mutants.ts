@@ -180,6 +180,18 @@ export const driverMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'appends-after-failure',
+    trap: 29,
+    title: 'A log takes appends after its disk has failed',
+    edits: [
+      {
+        file: `${STORAGE}/log.ts`,
+        find: '#onFailure(error: DiskError): void {\n    this.#failure = error\n',
+        replace: '#onFailure(error: DiskError): void {\n',
+      },
+    ],
+  },
+  {
     id: 'same-offset-twice',
     trap: 29,
     title:

@@ -117,6 +117,36 @@ export const producerMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'wrap-forgotten',
+    trap: 44,
+    title: 'Sequences go on behind 2^31 − 1',
+    edits: [
+      {
+        file: 'packages/record/src/sequence.ts',
+        find: 'return sequence > SEQUENCE_MAX - increment\n',
+        replace: 'return sequence < 0\n',
+      },
+    ],
+  },
+  {
+    id: 'producer-snapshot-not-synced',
+    trap: 45,
+    title: 'A snapshot of the producers counts although its bytes were not synced',
+    edits: [{ file: `${PRODUCERS}/log-producers.ts`, find: 'flusher.markFile(path)\n', replace: '' }],
+  },
+  {
+    id: 'after-append-is-failure',
+    trap: 23,
+    title: 'A client takes "not enough replicas after append" for a failure',
+    edits: [
+      {
+        file: 'packages/protocol/src/error-code.ts',
+        find: 'NOT_ENOUGH_REPLICAS_AFTER_APPEND: retriable(',
+        replace: 'NOT_ENOUGH_REPLICAS_AFTER_APPEND: final(',
+      },
+    ],
+  },
+  {
     id: 'producer-ids-before-commit',
     trap: 0,
     title: 'Producer ids are given away before it is committed that they are (barrier: producer-id block)',

@@ -1,9 +1,18 @@
 /** Traps of producers that send again what may be stored already (RELIABILITY.md §1.2, 42–45), and of their ids. */
-import { assert } from '@millrace/base'
+import { assert, crc32c } from '@millrace/base'
+import type { ClusterNode } from '../cluster/cluster-node.ts'
 import type { SimCluster } from '../cluster/sim-cluster.ts'
-import { CHANGE_MS, keep, leaderOf, requireAllInSync } from './replicated-topic.ts'
+import { CHANGE_MS, keep, leaderOf, partitionOf, requireAllInSync } from './replicated-topic.ts'
+import { RawProducer } from './raw-producer.ts'
 import { attempt, requireRead, ScriptedClient } from './scripted-client.ts'
-import { cutOff, reconnect, requireActive, type ScriptedScenario, separate } from './scripted-cluster.ts'
+import {
+  cutOff,
+  reconnect,
+  requireActive,
+  requireServing,
+  type ScriptedScenario,
+  separate,
+} from './scripted-cluster.ts'
 
 const ROUNDS = 4
 const HOUR_MS = 3_600_000
@@ -65,6 +74,131 @@ const droppedSince: ScriptedScenario = {
       assert(offset === end - 1, `stored at ${end - 1}, answered with ${offset}`)
       assert(![...other.read('data').values()].includes(`${round} dropped`), 'it was stored again')
     }
+  },
+}
+
+const snapshotCuts: ScriptedScenario = {
+  id: 'power-cut-after-producer-snapshot',
+  title:
+    'what only a snapshot of the producers still tells survives a power cut: nothing is stored again (traps 43, 45)',
+  shape: { controllers: 1 },
+  script(cluster) {
+    const { world } = cluster
+    const [client, other] = [new ScriptedClient(cluster), new ScriptedClient(cluster, 'other')]
+    const [broker] = cluster.brokers
+    client.createTopic('data', 1, 1, SEGMENT)
+    client.produce('data', ['first'])
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const answers = sendUnanswered(cluster, client, [`${round} dropped`])
+      const end = other.end('data')
+      other.produce('data', fillers(`${round}`))
+      other.produce('data', [`${round} last`])
+      other.deleteBefore('data', end)
+      broker!.powerCut('none')
+      broker!.start()
+      requireServing(cluster)
+      world.network.heal(broker!.plan.name, 'client')
+      const [offset] = answers()
+      assert(offset === end - 1, `stored at ${end - 1}, answered with ${offset}`)
+      assert(![...other.read('data').values()].includes(`${round} dropped`), 'it was stored again')
+    }
+  },
+}
+
+/** The last sequence number, int32. */
+const SEQUENCE_MAX = 2 ** 31 - 1
+
+const wrapped: ScriptedScenario = {
+  id: 'sequence-wraps',
+  title:
+    'behind sequence 2^31 − 1 comes 0: between two batches, inside of one, and when one is sent again (trap 44)',
+  shape: { controllers: 1, brokers: 2 },
+  script(cluster) {
+    const client = new ScriptedClient(cluster)
+    client.createTopic('data', 1, 2)
+    const producer = new RawProducer(cluster, 'raw')
+    const kept = new Map<number, string>()
+    for (const [at, producerId] of [4_000_000, 4_000_001].entries()) {
+      const append = (baseSequence: number, values: readonly string[]): void => {
+        const batch = { values, producerId, producerEpoch: 0, baseSequence }
+        const offset = producer.append('data', batch)
+        const again = producer.append('data', batch)
+        assert(again === offset, `stored at ${offset}, and when it is sent again, at ${again}`)
+        values.forEach((value, i) => kept.set(offset + i, value))
+      }
+      append(0, [`${at} first`])
+      // Nobody waits for two thousand million records.
+      for (const broker of cluster.brokers) restartWithSequence(cluster, broker, producerId, SEQUENCE_MAX - 2)
+      if (at === 0) {
+        append(SEQUENCE_MAX - 1, ['0 last but one', '0 last'])
+        append(0, ['0 begins again', '0 goes on'])
+      } else append(SEQUENCE_MAX - 1, ['1 last but one', '1 last', '1 begins again', '1 goes on'])
+      append(2, [`${at} follows`])
+      leaderOf(cluster)!.kill()
+      for (const broker of cluster.brokers) broker.start()
+      requireAllInSync(cluster)
+      append(3, [`${at} follows at the next leader`])
+    }
+    requireRead(client, kept)
+  },
+}
+
+/** Stops it, and has what it remembers of a producer with one batch, its latest, say that it ended at `sequence`. */
+function restartWithSequence(
+  cluster: SimCluster,
+  broker: ClusterNode,
+  producerId: number,
+  sequence: number,
+): void {
+  requireAllInSync(cluster)
+  broker.stop(() => {})
+  cluster.world.runUntil(() => !broker.isUp, CHANGE_MS, 'the end')
+  const { disk } = broker.machine
+  const path = disk.files().findLast((file) => /data-0\/\d+\.snapshot$/.test(file))!
+  disk.replaceAtRest(path, (bytes) => {
+    const changed = Buffer.from(bytes)
+    const entries = Array.from(
+      { length: changed.readInt32BE(Snapshot.count) },
+      (_, i) => Snapshot.entries + i * Snapshot.entryBytes,
+    )
+    const entry = entries.find((at) => changed.readBigInt64BE(at) === BigInt(producerId))!
+    changed.writeInt32BE(sequence, entry + Snapshot.lastSequence)
+    changed.writeUInt32BE(crc32c(changed, Snapshot.count, changed.length), Snapshot.crc)
+    return changed
+  })
+  broker.start()
+  requireServing(cluster)
+  requireAllInSync(cluster)
+}
+
+/** Where things are in Kafka's `.snapshot` files; in an entry: where its last sequence is. */
+const Snapshot = { crc: 2, count: 6, entries: 10, entryBytes: 46, lastSequence: 10 } as const
+
+const afterAppend: ScriptedScenario = {
+  id: 'not-enough-after-append',
+  title:
+    'what was stored before the ISR became too small is no failure: it is acknowledged, once, when it is in sync (trap 23)',
+  shape: { controllers: 1, brokers: 2 },
+  script(cluster) {
+    const { world } = cluster
+    const client = new ScriptedClient(cluster)
+    client.createTopic('data', 1, 2, { 'min.insync.replicas': '2' })
+    const kept = new Map<number, string>()
+    for (let round = 0; round < ROUNDS; round += 1) {
+      keep(kept, client, [`${round} first`])
+      const leader = leaderOf(cluster)!
+      const other = cluster.brokers.find((broker) => broker !== leader)!
+      other.kill()
+      const value = `${round} waits for the other`
+      const answers = client.produceSoon('data', [value])
+      world.runUntil(() => partitionOf(cluster).isr.length === 1, CHANGE_MS, 'a smaller ISR')
+      world.runFor(STORED_MS)
+      other.start()
+      answers().forEach((offset) => kept.set(offset, value))
+      requireAllInSync(cluster)
+    }
+    assert(kept.size === 2 * ROUNDS, `${kept.size} offsets were told for ${2 * ROUNDS} records`)
+    requireRead(client, kept)
   },
 }
 
@@ -184,6 +318,9 @@ function sendUnanswered(
 export const producerScenarios: readonly ScriptedScenario[] = [
   answersLost,
   droppedSince,
+  snapshotCuts,
+  wrapped,
+  afterAppend,
   days,
   truncated,
   ids,

@@ -158,6 +158,39 @@ const uncleanTold: ScriptedScenario = {
   },
 }
 
+const readersFollow: ScriptedScenario = {
+  id: 'reader-of-another-history',
+  title:
+    'a reader that is ahead of an unclean leader misses none of what that one appends (trap 16, KIP-320)',
+  shape: { controllers: 1, brokers: 2 },
+  script(cluster) {
+    const { world } = cluster
+    const client = new ScriptedClient(cluster)
+    client.createTopic('data', 1, 2, { 'unclean.leader.election.enable': 'true' })
+    const seen = new ScriptedClient(cluster, 'reader').follow('data')
+    for (let round = 0; round < ROUNDS; round += 1) {
+      client.produce('data', [`${round} kept`])
+      const leader = leaderOf(cluster)!
+      const other = cluster.brokers.find((broker) => broker !== leader)!
+      other.kill()
+      const lost = [`${round} lost 0`, `${round} lost 1`]
+      // A producer of its own: whose records are lost can't go on in their sequence.
+      new ScriptedClient(cluster, `writer-${round}`).produce('data', lost)
+      world.runUntil(() => lost.every((value) => seen.includes(value)), CHANGE_MS, 'what is lost to be read')
+      leader.kill()
+      other.start()
+      world.runUntil(() => leaderOf(cluster) === other, CHANGE_MS, 'the other to lead')
+      const values = Array.from({ length: 4 }, (_, i) => `${round} new ${i}`)
+      client.produce('data', values)
+      world.runUntil(() => seen.includes(values.at(-1)!), CHANGE_MS, 'the last to be read')
+      const missed = values.filter((value) => !seen.includes(value))
+      assert(missed.length === 0, `it never reads ${missed.join()}`)
+      leader.start()
+      requireAllInSync(cluster)
+    }
+  },
+}
+
 const thereAndBack: ScriptedScenario = {
   id: 'reassigned-and-back',
   title: 'a replica taken away and given back at once is not in sync by what it had before (trap 28)',
@@ -240,6 +273,7 @@ export const replicaScenarios: readonly ScriptedScenario[] = [
   slowDisk,
   lastStanding,
   uncleanTold,
+  readersFollow,
   thereAndBack,
   zombie,
 ]

@@ -75,6 +75,13 @@ export class ScriptedClient {
     return new Map([...read].map(([key, value]) => [Number(key.slice(key.indexOf('@') + 1)), value]))
   }
 
+  /** Reads on and on. @returns the values so far, in the order in which they came */
+  follow(topic: string): readonly string[] {
+    const values: string[] = []
+    this.#begin((client) => client.follow({ topic, partition: 0 }, (value) => values.push(value)))
+    return values
+  }
+
   deleteBefore(topic: string, before: number): void {
     this.#perform(({ admin }) => admin.deleteRecords([{ topic, partition: 0, before }]))
   }

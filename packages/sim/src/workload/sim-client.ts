@@ -84,6 +84,13 @@ export class SimClient {
     return read
   }
 
+  /** From the beginning on, for ever: each as it comes. */
+  async follow(partition: Omit<Stored, 'offset' | 'value'>, onValue: (value: string) => void): Promise<void> {
+    for await (const { value } of this.#live.consumer.assign([{ ...partition, from: 'beginning' }])) {
+      onValue(value?.toString('utf8') ?? '')
+    }
+  }
+
   get admin(): Admin {
     return this.#live.admin
   }
