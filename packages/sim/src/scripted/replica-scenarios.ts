@@ -101,6 +101,31 @@ function powerCutSlow(node: ClusterNode): void {
   node.start()
 }
 
+const failedLeader: ScriptedScenario = {
+  id: 'leader-disk-fails',
+  title: 'a leader whose disk failed takes no more appends, and another replica in sync leads (traps 29, 33)',
+  shape: { controllers: 1, brokers: 2 },
+  script(cluster) {
+    const client = new ScriptedClient(cluster)
+    client.createTopic('data', 1, 2)
+    const kept = new Map<number, string>()
+    for (let round = 0; round < ROUNDS; round += 1) {
+      keep(kept, client, [`${round} first`])
+      const leader = leaderOf(cluster)!
+      leader.isDiskTouched = true
+      const operation = round % 2 === 0 ? 'sync' : 'pwritev'
+      leader.machine.disk.fail({ operation, path: /data-0\/\d+\.log$/, code: 'EIO' })
+      keep(kept, client, [`${round} while it fails`])
+      keep(kept, client, [`${round} since`])
+      assert(leaderOf(cluster) !== leader, 'it still leads')
+      leader.kill()
+      leader.start()
+      requireAllInSync(cluster)
+      requireRead(client, kept)
+    }
+  },
+}
+
 const lastStanding: ScriptedScenario = {
   id: 'last-replica-standing',
   title: 'the last replica in sync, which lost its tail, does not have the others truncate theirs (trap 22)',
@@ -271,6 +296,7 @@ export const replicaScenarios: readonly ScriptedScenario[] = [
   joining,
   slowFollowers,
   slowDisk,
+  failedLeader,
   lastStanding,
   uncleanTold,
   readersFollow,
