@@ -12,7 +12,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs, styleText } from 'node:util'
+import { styleText } from 'node:util'
+import { scriptArguments } from '../test/rig/script-arguments.ts'
 
 interface StepResult {
   readonly passed: number
@@ -131,7 +132,7 @@ function requireNode(): void {
 
 function main(): void {
   requireNode()
-  const { values } = parseArgs({ options: { only: { type: 'string' } } })
+  const { values } = scriptArguments(import.meta.filename, { options: { only: { type: 'string' } } })
   const chosen = steps.filter((step) => values.only === undefined || step.name === values.only)
   if (chosen.length === 0) {
     console.error(`no step '${values.only}'; there are: ${steps.map((step) => step.name).join(', ')}`)

@@ -7,16 +7,16 @@
  * `--counted`: of how many seeds the share is counted that find a bug.
  */
 import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import type { Mutant } from '@millrace/sim'
 import { catalogue } from '@millrace/sim/mutants'
+import { scriptArguments } from '../test/rig/script-arguments.ts'
 import { countOf, usageError } from './sim/arguments.ts'
 import { type Finding, hunt, huntAll, huntSample } from './sim/hunt.ts'
 import { mutantTable } from './sim/mutant-table.ts'
 
 const TABLE = new URL('../docs/mutants.md', import.meta.url).pathname
 
-const { values } = parseArgs({
+const { values } = scriptArguments(import.meta.filename, {
   options: {
     seeds: { type: 'string', default: '2000' },
     counted: { type: 'string', default: '40' },

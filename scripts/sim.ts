@@ -13,7 +13,6 @@
  *
  * Exit code: 0 without violations, 1 with some, 2 for arguments that make no sense.
  */
-import { parseArgs } from 'node:util'
 import {
   drawScenario,
   type RunResult,
@@ -22,6 +21,7 @@ import {
   type Scenario,
   scriptedScenarios,
 } from '@millrace/sim/cluster'
+import { scriptArguments } from '../test/rig/script-arguments.ts'
 import { countOf, durationOf, seedOf, seedRangeOf, usageError } from './sim/arguments.ts'
 import { combinedHash, runBatch, type SeedLine, summary } from './sim/batch.ts'
 import { checkKnown, checkRepeatable } from './sim/check-parts.ts'
@@ -31,34 +31,26 @@ import { keepShrunk, printViolation, readScenario, REGRESSIONS } from './sim/rep
 const SEED_LIMIT = 2 ** 31
 const monoMs = performance.now.bind(performance)
 
-const { values, positionals } = readArguments()
+const { values, positionals } = scriptArguments(import.meta.filename, {
+  allowPositionals: true,
+  options: {
+    seed: { type: 'string' },
+    seeds: { type: 'string' },
+    minutes: { type: 'string' },
+    seconds: { type: 'string', default: '200' },
+    workers: { type: 'string', default: '2' },
+    from: { type: 'string' },
+    replay: { type: 'string' },
+    check: { type: 'boolean', default: false },
+    chart: { type: 'boolean', default: false },
+    scripted: { type: 'boolean', default: false },
+    'no-shrink': { type: 'boolean', default: false },
+    keep: { type: 'string', default: REGRESSIONS },
+  },
+})
 const workers = countOf('--workers', values.workers)
 
 process.exitCode = (await main()) ? 0 : 1
-
-function readArguments() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        seed: { type: 'string' },
-        seeds: { type: 'string' },
-        minutes: { type: 'string' },
-        seconds: { type: 'string', default: '200' },
-        workers: { type: 'string', default: '2' },
-        from: { type: 'string' },
-        replay: { type: 'string' },
-        check: { type: 'boolean', default: false },
-        chart: { type: 'boolean', default: false },
-        scripted: { type: 'boolean', default: false },
-        'no-shrink': { type: 'boolean', default: false },
-        keep: { type: 'string', default: REGRESSIONS },
-      },
-    })
-  } catch (error) {
-    return usageError(error instanceof Error ? error.message : String(error))
-  }
-}
 
 async function main(): Promise<boolean> {
   const modes = ['seed', 'seeds', 'minutes', 'replay', 'check', 'scripted'] as const

@@ -16,11 +16,12 @@
  * acknowledged was lost, doubled or reordered, or a node ended by itself, 2 undecided, or arguments that make no sense,
  * 3 there is nothing here to bring up a cluster with.
  */
-import { createReadStream, createWriteStream, existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, mkdtempSync } from 'node:fs'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HistoryChecker, HistoryError, HistoryReader, VerdictCode, verdictOf } from '@millrace/checker'
+import { asksForHelp, headerOf } from '../../test/rig/script-arguments.ts'
 import { findTool } from '../../test/rig/tool.ts'
 import { runArguments, type RunArguments, type TargetName, upArguments, UsageError } from './arguments.ts'
 import type { ChaosTarget } from './chaos-target.ts'
@@ -46,12 +47,12 @@ process.exitCode = await main(process.argv.slice(2))
 async function main([name, ...args]: string[]): Promise<number> {
   try {
     if (name === undefined) throw new UsageError('a command is missing')
+    if (name === 'help' || asksForHelp([name, ...args])) return list([[usage()]])
     if (name === 'run') return await run(runArguments(args))
     if (name === 'check') return await check(args)
     if (name === 'up') return await up(args)
     if (isHandCommand(name) || name === 'down') return await byHand(name, args)
     if (name === 'faults') return list(Object.entries(FAULTS).map(([kind, { about }]) => [kind, about]))
-    if (['help', '--help', '-h'].includes(name)) return list([[usage()]])
     throw new UsageError(`there is no command '${name}'`)
   } catch (error) {
     if (error instanceof TargetMissing) {
@@ -188,12 +189,8 @@ function list(rows: readonly (readonly string[])[]): number {
 }
 
 function usage(): string {
-  const [, comment = ''] = /^\/\*\*\n([\s\S]*?) \*\//.exec(readFileSync(import.meta.filename, 'utf8')) ?? []
   const hand = Object.entries(HAND_COMMANDS).map(
     ([name, { takes, about }]) => `  scripts/chaos ${[name, ...takes].join(' ').padEnd(24)} ${about}`,
   )
-  return comment
-    .replaceAll(/^ \* ?/gm, '')
-    .replace('HAND COMMANDS', hand.join('\n'))
-    .trimEnd()
+  return headerOf(import.meta.filename).replace('HAND COMMANDS', hand.join('\n'))
 }

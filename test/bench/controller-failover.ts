@@ -10,11 +10,12 @@
 import { execFile } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Admin, type ClientOptions } from '@millrace/client'
 import { Cluster, type ClusterNode } from '../rig/cluster.ts'
 import { root } from '../rig/broker-process.ts'
+import { scriptArguments } from '../rig/script-arguments.ts'
 
 const run = promisify(execFile)
 const KAFKA_PORT = 19792
@@ -31,7 +32,7 @@ interface Target extends AsyncDisposable {
   revive(id: number, admin: Admin): Promise<void>
 }
 
-const { values: flags } = parseArgs({
+const { values: flags } = scriptArguments(import.meta.filename, {
   options: {
     kills: { type: 'string', default: '50' },
     'kafka-kills': { type: 'string', default: '5' },

@@ -13,11 +13,12 @@ import { execFile } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
 import { Admin, type ClientOptions } from '@millrace/client'
 import { Consumer } from '@millrace/consumer-client'
 import { root } from '../rig/broker-process.ts'
 import { Cluster } from '../rig/cluster.ts'
+import { scriptArguments } from '../rig/script-arguments.ts'
 import { LibrdkafkaSender, NativeSender, type SteadySender } from './steady-sender.ts'
 
 const run = promisify(execFile)
@@ -26,7 +27,7 @@ const TOPIC = 'failover'
 /** A paused leader must have lost its session by then. */
 const PAUSE_MS = { millrace: 5000, kafka: 15_000 }
 
-const { values: flags } = parseArgs({
+const { values: flags } = scriptArguments(import.meta.filename, {
   options: {
     rounds: { type: 'string', default: '50' },
     'kafka-rounds': { type: 'string', default: '3' },

@@ -9,12 +9,12 @@
  */
 import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { Admin, type TopicDescription } from '@millrace/client'
 import { Cluster, type ClusterNode } from '../rig/cluster.ts'
 import { requireLinux, usageOf, type Usage, used } from '../rig/system.ts'
+import { scriptArguments } from '../rig/script-arguments.ts'
 
-const { values: flags } = parseArgs({
+const { values: flags } = scriptArguments(import.meta.filename, {
   options: {
     topics: { type: 'string', default: '1000' },
     partitions: { type: 'string', default: '3' },

@@ -8,18 +8,19 @@
  * from its beginning and touch every value; kafkajs cannot, because its consumer needs a group coordinator.
  */
 import { execFile } from 'node:child_process'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
 import { Consumer } from '@millrace/consumer-client'
 import { Producer } from '@millrace/producer-client'
 import { stringSerializers, Producer as PlatformaticProducer } from '@platformatic/kafka'
 import { Kafka, logLevel } from 'kafkajs'
 import { millrace, requireLinux, usageOf, used, type RunningSystem } from '../rig/system.ts'
+import { scriptArguments } from '../rig/script-arguments.ts'
 import { Samples } from './samples.ts'
 
 const run = promisify(execFile)
 const partitions = 2
 const key = 'key-00000001'
-const { values: flags } = parseArgs({
+const { values: flags } = scriptArguments(import.meta.filename, {
   options: {
     rounds: { type: 'string', default: '3' },
     flush: { type: 'string', default: 'os' },

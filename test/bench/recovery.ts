@@ -10,13 +10,15 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { BrokerProcess } from '../rig/broker-process.ts'
 import { compiled, jsonOf, requireLinux } from '../rig/system.ts'
+import { scriptArguments } from '../rig/script-arguments.ts'
 
 const recordBytes = 1024
 const partitions = 2
-const { values: flags } = parseArgs({ options: { gigabytes: { type: 'string', default: '2' } } })
+const { values: flags } = scriptArguments(import.meta.filename, {
+  options: { gigabytes: { type: 'string', default: '2' } },
+})
 
 function logBytes(data: string): number {
   return readdirSync(data, { recursive: true, withFileTypes: true })

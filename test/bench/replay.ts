@@ -9,7 +9,6 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { encodeKafkaRequest } from '@millrace/protocol'
 import { RecordBatchBuilder } from '@millrace/record'
 import { root } from '../rig/broker-process.ts'
@@ -23,6 +22,7 @@ import {
   used,
   type RunningSystem,
 } from '../rig/system.ts'
+import { scriptArguments } from '../rig/script-arguments.ts'
 
 interface ReplayResult {
   readonly requests: number
@@ -49,7 +49,7 @@ const fetches: readonly Request[] = [
   { name: 'fetch 1 MB', bytes: 1_048_576, count: 3_000, window: 2 },
 ]
 const topic = 'bench'
-const { values: flags } = parseArgs({
+const { values: flags } = scriptArguments(import.meta.filename, {
   options: {
     rounds: { type: 'string', default: '3' },
     systems: { type: 'string', default: 'kafka,millrace' },

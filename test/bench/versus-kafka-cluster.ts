@@ -13,11 +13,12 @@ import { execFile } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
 import { Admin, type ClientOptions } from '@millrace/client'
 import { root } from '../rig/broker-process.ts'
 import { Cluster } from '../rig/cluster.ts'
 import { compiled, jsonOf, requireLinux, usageOf, used, type Usage } from '../rig/system.ts'
+import { scriptArguments } from '../rig/script-arguments.ts'
 import { Samples, short } from './samples.ts'
 
 const run = promisify(execFile)
@@ -25,7 +26,7 @@ const PARTITIONS = 3
 const KAFKA_PORT = 19892
 const RATES = [1000, 10_000]
 
-const { values: flags } = parseArgs({
+const { values: flags } = scriptArguments(import.meta.filename, {
   options: {
     rounds: { type: 'string', default: '3' },
     systems: { type: 'string', default: 'kafka,millrace,millrace-commit' },

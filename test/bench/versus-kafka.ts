@@ -6,7 +6,6 @@
  * Load: librdkafka (test/bench/load.c), acks=1, linger 5 ms, 2 partitions, RF 1, no flush to disk on either side
  * (`--flush os`), every process free to use every core. Prints medians with their range, then the ratios that matter.
  */
-import { parseArgs } from 'node:util'
 import { setTimeout as delay } from 'node:timers/promises'
 import { cpus } from 'node:os'
 import { Samples, short } from './samples.ts'
@@ -20,6 +19,7 @@ import {
   type RunningSystem,
   type System,
 } from '../rig/system.ts'
+import { scriptArguments } from '../rig/script-arguments.ts'
 
 interface LoadResult {
   readonly records: number
@@ -34,7 +34,7 @@ interface Workload {
 }
 
 const partitions = 2
-const { values: flags } = parseArgs({
+const { values: flags } = scriptArguments(import.meta.filename, {
   options: {
     rounds: { type: 'string', default: '3' },
     systems: { type: 'string', default: 'kafka,millrace' },
