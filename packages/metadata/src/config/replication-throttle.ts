@@ -29,7 +29,7 @@ export const replicationThrottleKeys = {
 
 export const replicationThrottleTable = new ConfigTable(replicationThrottleKeys)
 
-export type ThrottledReplicasKeyName =
+type ThrottledReplicasKeyName =
   | 'leader.replication.throttled.replicas'
   | 'follower.replication.throttled.replicas'
 
