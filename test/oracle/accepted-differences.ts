@@ -7,7 +7,15 @@ export interface AcceptedDifference {
   readonly millrace: unknown
 }
 
-export const acceptedDifferences: ReadonlyMap<string, AcceptedDifference> = new Map([
+/** Numbers of DescribeConfigs. */
+const DYNAMIC_BROKER = 2
+const DYNAMIC_DEFAULT_BROKER = 3
+const LONG = 5
+
+export const acceptedDifferences: ReadonlyMap<string, AcceptedDifference> = new Map<
+  string,
+  AcceptedDifference
+>([
   [
     'configs: bad alterations are refused',
     {
@@ -23,6 +31,21 @@ export const acceptedDifferences: ReadonlyMap<string, AcceptedDifference> = new 
         twice: 'INVALID_REQUEST',
         topic: 'UNKNOWN_TOPIC_OR_PARTITION',
       },
+    },
+  ],
+  [
+    'configs: rates of throttled replication are set for a broker and for all',
+    {
+      reason:
+        'a bad value of a broker is an invalid configuration, as that of a topic is, not an invalid request',
+      millrace: [DYNAMIC_BROKER, DYNAMIC_DEFAULT_BROKER].flatMap((source) => [
+        'NONE',
+        ['1000000', source, LONG],
+        'NONE',
+        ['0', source, LONG],
+        { negative: 'INVALID_CONFIG', word: 'INVALID_CONFIG' },
+        'NONE',
+      ]),
     },
   ],
 ])

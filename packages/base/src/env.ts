@@ -23,7 +23,10 @@ export interface Env {
 export type ClientEnv = Pick<Env, 'clock' | 'timers' | 'rng' | 'entropy' | 'net' | 'log'>
 
 export interface Clock {
-  /** Milliseconds, never going back, from an arbitrary start: the only time for timers, sessions and deadlines. */
+  /**
+   * Milliseconds, never going back, from an arbitrary start that all threads of a process share: the only time for timers,
+   * sessions and deadlines.
+   */
   monoMs(): number
   /** Milliseconds since 1970 UTC, may jump: only for record timestamps, retention and what people read. */
   wallMs(): number

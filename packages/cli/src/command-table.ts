@@ -122,7 +122,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup | CommandFamily
       },
       {
         name: 'reassign',
-        summary: 'move partitions to other brokers, or call that off',
+        summary: 'move partitions to other brokers, throttled or not, see how far that is, or call it off',
         load: () => import('./commands/partition-reassign.ts'),
       },
       {

@@ -39,6 +39,26 @@ export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): (te
   }
 }
 
+const BYTE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+}
+
+/** `10MB`, `512KiB`, `1000000`, each with `/s` or without: bytes a second, at least 1. */
+export function byteRate(text: string): number {
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?) ?([a-z]*)(?:\/s)?$/i.exec(text.trim()) ?? []
+  const bytes = Math.round(Number(number) * (BYTE_UNITS[unit.toLowerCase()] ?? Number.NaN))
+  if (number === '' || !Number.isSafeInteger(bytes) || bytes < 1)
+    throw new InvalidArgumentError('Give bytes a second, such as 10MB, 512KiB or 1000000.')
+  return bytes
+}
+
 /** Collects `--option KEY=VALUE` given several times. */
 export function keyValue(text: string, before: ReadonlyMap<string, string> = new Map()): Map<string, string> {
   const at = text.indexOf('=')

@@ -26,6 +26,13 @@ export {
   effectiveTopicConfig,
   resolveTopicConfig,
 } from './config/effective-config.ts'
+export {
+  isThrottled,
+  replicationThrottleKeys,
+  replicationThrottleTable,
+  type ThrottledPartitions,
+  throttledPartitions,
+} from './config/replication-throttle.ts'
 export { invalidTopicConfig, type TopicConfig, topicConfigTable } from './config/topic-config-keys.ts'
 export { topicDefaultKeys } from './config/topic-defaults.ts'
 export { changedPartition } from './delta/changed-partition.ts'

@@ -1,9 +1,25 @@
 import { createTopic, errorName, scenario, type World } from '../scenario.ts'
 
 const TOPIC = 2
+const BROKER = 4
 
-async function describeConfigs(world: World, topic: string, keys: string[] | null): Promise<unknown> {
-  const resources = [{ resourceType: TOPIC, resourceName: topic, configurationKeys: keys }]
+interface DescribedConfigs {
+  readonly error: string
+  readonly configs: readonly {
+    readonly name: string
+    readonly value: string | null
+    readonly configSource: number
+    readonly configType: number
+  }[]
+}
+
+async function describeConfigs(
+  world: World,
+  resourceName: string,
+  keys: string[] | null,
+  resourceType = TOPIC,
+): Promise<DescribedConfigs> {
+  const resources = [{ resourceType, resourceName, configurationKeys: keys }]
   const body = { resources, includeSynonyms: true, includeDocumentation: false }
   const response = await world.connection.request('DescribeConfigs', 3, body as never)
   const { errorCode, configs } = response.results[0]!
@@ -35,19 +51,26 @@ interface Alteration {
 
 async function alter(
   world: World,
-  topic: string,
+  resourceName: string,
   configs: Alteration[],
   validateOnly = false,
+  resourceType = TOPIC,
 ): Promise<string> {
-  const resources = [{ resourceType: TOPIC, resourceName: topic, configs }]
+  const resources = [{ resourceType, resourceName, configs }]
   const response = await world.connection.request('IncrementalAlterConfigs', 1, { resources, validateOnly })
   return errorName(response.responses[0]!.errorCode)
 }
 
 /** Configs spread asynchronously in Kafka: asks until the value is the expected one, and returns the whole answer. */
-async function eventually(world: World, topic: string, key: string, value: string): Promise<unknown> {
+async function eventually(
+  world: World,
+  name: string,
+  key: string,
+  value: string,
+  type = TOPIC,
+): Promise<DescribedConfigs> {
   for (;;) {
-    const answer = (await describeConfigs(world, topic, [key])) as { configs: { value: string }[] }
+    const answer = await describeConfigs(world, name, [key], type)
     if (answer.configs[0]?.value === value) return answer
   }
 }
@@ -116,5 +139,38 @@ export const configs = [
       true,
     )
     return { answer, afterwards: await describeConfigs(world, topic, ['retention.ms']) }
+  }),
+  scenario('replicas are throttled by pairs of partition and broker, or all', async (world) => {
+    const topic = await createTopic(world, 'throttled')
+    const answers: unknown[] = []
+    for (const name of ['leader.replication.throttled.replicas', 'follower.replication.throttled.replicas']) {
+      const change = (configOperation: number, value: string): Promise<string> =>
+        alter(world, topic, [{ name, configOperation, value }])
+      for (const value of ['0:1,1:2', '*'])
+        answers.push(await change(SET!, value), await eventually(world, topic, name, value))
+      for (const value of ['0', '0:', '0:1:2', 'x:1', '**', '*,0:1', '0:1,*', '-1:1'])
+        answers.push([value, await change(SET!, value)])
+      answers.push(await change(APPEND!, '0:1'), await change(SUBTRACT!, '*'))
+      answers.push(await eventually(world, topic, name, ''))
+      answers.push(await change(APPEND!, '0:1'), await eventually(world, topic, name, '0:1'))
+    }
+    return answers
+  }),
+  scenario('rates of throttled replication are set for a broker and for all', async (world) => {
+    const { brokers } = await world.connection.request('Metadata', 12, { topics: [] } as never)
+    const name = 'leader.replication.throttled.rate'
+    const answers: unknown[] = []
+    for (const broker of [String(brokers[0]!.nodeId), '']) {
+      const change = (configOperation: number, value: string | null): Promise<string> =>
+        alter(world, broker, [{ name, configOperation, value }], false, BROKER)
+      for (const value of ['1000000', '0']) {
+        const answer = await change(SET!, value)
+        const [entry] = (await eventually(world, broker, name, value, BROKER)).configs
+        answers.push(answer, [entry!.value, entry!.configSource, entry!.configType])
+      }
+      answers.push({ negative: await change(SET!, '-1'), word: await change(SET!, 'fast') })
+      answers.push(await change(DELETE!, null))
+    }
+    return answers
   }),
 ]

@@ -8,6 +8,7 @@
  */
 import { DiskError, NO_LEADER_EPOCH } from '@millrace/base'
 import type { BufferPool, LeaderEpoch, NodeId, Offset, Uuid } from '@millrace/base'
+import { isThrottled } from '@millrace/metadata'
 import { ErrorCode } from '@millrace/protocol'
 import { PartitionReplica } from '@millrace/replication'
 import type {
@@ -123,6 +124,18 @@ export class ReplicaDriver implements FetchingReplica, ServingReplica {
 
   get owedEndOffset(): Offset | null {
     return this.#core.owedEndOffset
+  }
+
+  get isInSync(): boolean {
+    return this.#image.isr.includes(this.#surroundings.nodeId)
+  }
+
+  get isThrottledAsLeader(): boolean {
+    return isThrottled(this.#settings.throttledAsLeader, this.index)
+  }
+
+  get isThrottledAsFollower(): boolean {
+    return isThrottled(this.#settings.throttledAsFollower, this.index)
   }
 
   get isHighWatermarkCurrent(): boolean {

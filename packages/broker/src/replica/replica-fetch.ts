@@ -7,6 +7,10 @@ import type { MetadataImage } from '@millrace/metadata'
 export interface FetchingReplica {
   readonly topicId: Uuid
   readonly index: number
+  /** Whether `follower.replication.throttled.replicas` names it. */
+  readonly isThrottledAsFollower: boolean
+  /** As far as the metadata says. */
+  readonly isInSync: boolean
   /**
    * Never throws. `answer.records.data` is a `Buffer` of checked batches that may be used only during the call.
    * @param answer null: none came
@@ -32,6 +36,8 @@ export type ReplicaRead =
 export interface ServingReplica {
   readonly topicId: Uuid
   readonly index: number
+  /** Whether `leader.replication.throttled.replicas` names it. */
+  readonly isThrottledAsLeader: boolean
   /** Answered by at most one `respond`, perhaps during the call. A later fetch of the same follower replaces it. */
   onReplicaFetch(fetch: FollowerFetch, waiter: ReplicaFetchWaiter): void
   onReplicaFetchDropped(replicaId: NodeId, fetchId: number): void

@@ -235,7 +235,8 @@ export class PartitionHost {
 
   #resolve(own: ConfigEntries): TopicSettings {
     const { nodeId, staticEntries } = this.#options.config
-    return topicSettings(resolveTopicConfig(own, brokerConfigSources(this.#image, nodeId, staticEntries)))
+    const sources = brokerConfigSources(this.#image, nodeId, staticEntries)
+    return topicSettings(resolveTopicConfig(own, sources), nodeId)
   }
 
   #place(placements: readonly Placement[]): void {

@@ -55,6 +55,8 @@ export interface ShardStart {
   readonly startingPoints: readonly StartingPoint[]
   /** The shard ran in this process before: nothing that it wrote is lost. */
   readonly isRestart: boolean
+  /** Of the replication quotas, which all shards of the broker share. */
+  readonly quotaMemory: SharedArrayBuffer
 }
 
 export interface ShardListen {

@@ -26,6 +26,7 @@ import { StagedWrites } from '../partition/staged-writes.ts'
 import { AlterPartitionQueue } from '../replica/alter-partition-queue.ts'
 import { ReplicaFetcher } from '../replica/fetcher/replica-fetcher.ts'
 import { ReplicaClock } from '../replica/replica-clock.ts'
+import { ReplicationQuotas } from '../replica/replication-quotas.ts'
 import type { ReplicaDriver } from '../replica/replica-driver.ts'
 import type { ReplicaSurroundings } from '../replica/replica-surroundings.ts'
 import { ReplicaServing } from '../replica/serving/replica-serving.ts'
@@ -57,6 +58,7 @@ export class Shard implements ShardControl {
   readonly #stagedWrites: StagedWrites
   readonly #partitions: PartitionHost
   readonly #replicaClock: ReplicaClock
+  readonly #quotas: ReplicationQuotas
   readonly #fetcher: ReplicaFetcher
   readonly #proposals: AlterPartitionQueue
   readonly #replicaServing: ReplicaServing
@@ -77,7 +79,9 @@ export class Shard implements ShardControl {
     this.#deadlines = new Deadlines(env.clock, env.timers)
     this.#stagedWrites = new StagedWrites(env.timers)
     this.#replicaClock = new ReplicaClock(env.timers)
-    this.#fetcher = new ReplicaFetcher({ env, nodeId: config.nodeId, pool })
+    this.#quotas = new ReplicationQuotas(env.clock, start.quotaMemory)
+    const { leader: leaderQuota, follower: quota } = this.#quotas
+    this.#fetcher = new ReplicaFetcher({ env, nodeId: config.nodeId, pool, quota })
     this.#cluster.isLost = (id) => this.#fetcher.isLost(id)
     this.#proposals = new AlterPartitionQueue({
       nodeId: config.nodeId,
@@ -94,6 +98,7 @@ export class Shard implements ShardControl {
       pool,
       deadlines,
       isDraining,
+      quota: leaderQuota,
       timers: env.timers,
       cluster: this.#cluster,
       responseBytesMax: config.fetchResponseBytesMax,
@@ -135,6 +140,7 @@ export class Shard implements ShardControl {
       .apply(position)
       .with({ controllerId })
     this.#fetcher.onImage(this.#cluster.image)
+    this.#configureQuotas()
     await this.#partitions.openAll(this.#cluster.image, placements, this.#start.isRestart)
   }
 
@@ -176,7 +182,12 @@ export class Shard implements ShardControl {
     const image = delta.apply(position).with({ controllerId })
     this.#cluster.image = image
     this.#fetcher.onImage(image)
-    await this.#partitions.apply(delta, image, placements)
+    if (delta.configs.changedBrokers.size > 0) this.#configureQuotas()
+    const applied = this.#partitions.apply(delta, image, placements)
+    // What replicas know of themselves has changed by now, and this may let go what was held up.
+    this.#fetcher.onThrottlesChanged()
+    this.#replicaServing.onThrottlesChanged()
+    await applied
   }
 
   async checkpoints(): Promise<readonly PartitionCheckpoint[]> {
@@ -213,6 +224,10 @@ export class Shard implements ShardControl {
   /** Requests know by its name where they came in. */
   #listen({ name, host }: ListenerConfig, port: number, reusePort: boolean): Promise<Endpoint> {
     return this.#server.listen({ host, port, name, reusePort })
+  }
+
+  #configureQuotas(): void {
+    this.#quotas.configure(this.#cluster.image, this.#config.nodeId, this.#config.staticEntries)
   }
 
   /** Of this broker, in the metadata that this shard has applied. */

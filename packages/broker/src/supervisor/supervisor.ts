@@ -22,6 +22,7 @@ import { BrokerStoppedError } from '../lifecycle/broker-registration-error.ts'
 import { BrokerLifecycle } from '../lifecycle/broker-lifecycle.ts'
 import type { RegisteredListener } from '../lifecycle/broker-lifecycle.ts'
 import type { MetadataUpdate } from '../metadata-publisher.ts'
+import { newQuotaMemory } from '../replica/replication-quotas.ts'
 import type {
   BrokerStanding,
   ControllerCall,
@@ -58,6 +59,7 @@ export class Supervisor {
   readonly #shardConfig: ShardConfig
   readonly #lifecycle: BrokerLifecycle
   readonly #controller: ControllerLink
+  readonly #quotaMemory = newQuotaMemory()
   #image: MetadataImage
   #unsubscribe: () => void = () => {}
   #endpoint: Endpoint
@@ -223,12 +225,14 @@ export class Supervisor {
     const placements = this.#map.all()
     const records = [...imageRecords(this.#image)]
     const metadata = { records, position, controllerId, placements }
-    const start: ShardStart = { config, shard: slot.index, metadata, startingPoints, isRestart }
+    const { index: shard } = slot
+    const quotaMemory = this.#quotaMemory
+    const start: ShardStart = { config, shard, metadata, startingPoints, isRestart, quotaMemory }
     slot.startedAtMs = env.clock.monoMs()
-    const shard = launcher.launch(start, this.#calls, (reason) => {
-      if (slot.shard === shard) this.#onDeath(slot, reason)
+    const launched = launcher.launch(start, this.#calls, (reason) => {
+      if (slot.shard === launched) this.#onDeath(slot, reason)
     })
-    slot.enter(shard)
+    slot.enter(launched)
   }
 
   /** Joins a shard with those before `limit`. */

@@ -1,7 +1,7 @@
 /** The configuration of a topic in the shapes that its partitions use. */
-import type { TimestampMs } from '@millrace/base'
-import { NO_LIMIT } from '@millrace/metadata'
-import type { TopicConfig } from '@millrace/metadata'
+import type { NodeId, TimestampMs } from '@millrace/base'
+import { NO_LIMIT, throttledPartitions } from '@millrace/metadata'
+import type { ThrottledPartitions, TopicConfig } from '@millrace/metadata'
 import type { BatchLimits } from '@millrace/record'
 import type { LogConfig } from '@millrace/storage'
 
@@ -23,6 +23,9 @@ export interface TopicSettings {
   readonly timestampBeforeMaxMs: number | null
   readonly timestampAfterMaxMs: number | null
   readonly logConfig: LogConfig
+  /** Partitions whose replica on this broker keeps to the quota of its side (KIP-73). */
+  readonly throttledAsLeader: ThrottledPartitions
+  readonly throttledAsFollower: ThrottledPartitions
 }
 
 /** What one compressed batch may unpack to. */
@@ -31,7 +34,8 @@ const DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024
 /** For `interval` when no interval is set. */
 const DEFAULT_FLUSH_MS = 1000
 
-export function topicSettings(config: TopicConfig): TopicSettings {
+/** @param brokerId on which they hold */
+export function topicSettings(config: TopicConfig, brokerId: NodeId): TopicSettings {
   const flushMs = config['flush.ms']
   // The producer's times are replaced anyway.
   const checksTimes = config['message.timestamp.type'] === 'CreateTime'
@@ -58,6 +62,8 @@ export function topicSettings(config: TopicConfig): TopicSettings {
       messageTimestampType: config['message.timestamp.type'],
       cleanupPolicy: config['cleanup.policy'],
     },
+    throttledAsLeader: throttledPartitions(config['leader.replication.throttled.replicas'], brokerId),
+    throttledAsFollower: throttledPartitions(config['follower.replication.throttled.replicas'], brokerId),
   }
 }
 

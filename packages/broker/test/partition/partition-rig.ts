@@ -40,7 +40,7 @@ export const IMAGE: PartitionImage = {
 
 export function settingsOf(configs: Readonly<Record<string, string>>): TopicSettings {
   const sources = brokerConfigSources(MetadataImage.empty('test'), NODE, new Map())
-  return topicSettings(resolveTopicConfig(new Map(Object.entries(configs)), sources))
+  return topicSettings(resolveTopicConfig(new Map(Object.entries(configs)), sources), NODE)
 }
 
 export class PartitionRig {

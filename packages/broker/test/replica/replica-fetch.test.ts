@@ -14,6 +14,7 @@ import type { FetchingReplica } from '../../src/replica/replica-fetch.ts'
 import { ReplicaServing } from '../../src/replica/serving/replica-serving.ts'
 import { TopicTable } from '../../src/topics/topic-table.ts'
 import { IMAGE, PartitionRig } from '../partition/partition-rig.ts'
+import { testQuota } from '../support/test-quota.ts'
 import { batchOf } from '../support/batches.ts'
 import { LocalMetadata, NODE } from '../support/local-metadata.ts'
 
@@ -25,6 +26,8 @@ const SHARED = { ...IMAGE, replicas: [NODE, FOLLOWER], isr: [NODE, FOLLOWER] }
 class EagerFollower implements FetchingReplica {
   readonly topicId: FetchingReplica['topicId']
   readonly index: number
+  readonly isThrottledAsFollower = false
+  readonly isInSync = true
   endOffset = offset(0)
   readonly #fetcher: ReplicaFetcher
   #fetchId = 0
@@ -78,7 +81,7 @@ class PairRig {
     const pool = new BufferPool({ maxPooledBytes: 1 << 24 })
     const metadata = new LocalMetadata()
     metadata.register(NODE, { port: 9092 })
-    const fetcher = new ReplicaFetcher({ env, pool, nodeId: FOLLOWER })
+    const fetcher = new ReplicaFetcher({ env, pool, nodeId: FOLLOWER, quota: testQuota(clock) })
     fetcher.onImage(metadata.image)
     const serving = this.#serving(pool)
     const server = new Server({
@@ -118,6 +121,7 @@ class PairRig {
       topics,
       pool,
       timers,
+      quota: testQuota(clock),
       deadlines: new Deadlines(clock, timers),
       cluster: { ports: { brokerPort: 9092, clientPorts: [], shardPorts: [] } },
       responseBytesMax: 1 << 24,

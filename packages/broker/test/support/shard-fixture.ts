@@ -23,6 +23,7 @@ import type { Connection, RequestContext } from '@millrace/net'
 import { RecordBatchBuilder } from '@millrace/record'
 import type { BuildOptions } from '@millrace/record'
 import type { BrokerConfig } from '../../src/config.ts'
+import { newQuotaMemory } from '../../src/replica/replication-quotas.ts'
 import type { Placement, StartingPoint, SupervisorCalls } from '../../src/shard/shard-control.ts'
 import { Shard } from '../../src/shard/shard.ts'
 import { testConfig } from './config.ts'
@@ -130,6 +131,7 @@ export class ShardFixture implements AsyncDisposable {
       metadata: { records, position, controllerId, placements },
       startingPoints: this.broker.startingPoints,
       isRestart: false,
+      quotaMemory: newQuotaMemory(),
     }
     this.shard = new Shard(env, start, this.#supervisor())
     this.#unsubscribe = metadata.subscribe(({ records: committed, image }) => {

@@ -10,7 +10,7 @@ function settings(
   ofBroker: Readonly<Record<string, string>> = {},
 ) {
   const sources = brokerConfigSources(MetadataImage.empty('test'), NODE, new Map(Object.entries(ofBroker)))
-  return topicSettings(resolveTopicConfig(new Map(Object.entries(entries)), sources))
+  return topicSettings(resolveTopicConfig(new Map(Object.entries(entries)), sources), NODE)
 }
 
 describe('topicSettings', () => {

@@ -1,9 +1,17 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Admin, OngoingReassignment } from '@millrace/client'
+import type { Admin } from '@millrace/client'
 import { usageError } from '../cli-error.ts'
 import { defineCommand } from '../command.ts'
-import { addConnectionOptions, type ConnectionOptions, integer } from '../options.ts'
+import { addConnectionOptions, byteRate, type ConnectionOptions, integer } from '../options.ts'
+import type { Output } from '../output.ts'
 import { readReassignments, type Reassignment } from '../partitions/reassignment-file.ts'
+import {
+  reassignmentStates,
+  statesText,
+  throttlesText,
+  type VerifiedPlace,
+} from '../partitions/reassignment-state.ts'
+import { type ClearedThrottles, clearThrottles, setThrottles } from '../partitions/reassignment-throttle.ts'
 import {
   addSelectionOptions,
   checkSelection,
@@ -12,20 +20,25 @@ import {
   type SelectionOptions,
 } from '../partitions/selection.ts'
 import { watchReassignments } from '../partitions/watched-run.ts'
-import { plural } from '../units.ts'
+import { formatBytes, idList, plural } from '../units.ts'
 
 interface Options extends ConnectionOptions, SelectionOptions {
   readonly replicas?: readonly number[]
   readonly file?: string
   readonly cancel?: true
+  readonly verify?: true
   readonly wait?: true
   readonly concurrency: number
+  readonly throttle?: number
 }
+
+const THROTTLE = `--throttle holds only those back that copy, not replicas in sync, but what these replicate of the same partitions counts: give more than is produced to them. Call the command again with another rate to change it. The throttle goes with --wait when all is copied, with --cancel, or by --verify.`
 
 export default defineCommand<Options>({
   examples: [
     'millrace partition reassign --topic flights --partition 0 --replicas 1,2,3 --wait',
-    'millrace partition reassign --file plan.json',
+    'millrace partition reassign --file plan.json --throttle 20MB',
+    'millrace partition reassign --file plan.json --verify',
     'millrace partition reassign --cancel --topic flights',
   ],
 
@@ -38,9 +51,12 @@ export default defineCommand<Options>({
       )
       .option('--file <path>', "Kafka's JSON of reassignments, in place of --topic and --replicas")
       .option('--cancel', 'call off what is going on: the partitions stay where they were')
+      .option('--verify', 'say how far it is, and remove the throttles of what has ended')
       .option('--wait', 'show the progress, and end when all is copied')
       .option('--concurrency <n>', 'partitions that move at a time with --wait', integer(1, 100_000), 50)
-    addSelectionOptions(command, 'with --cancel: all that are moving')
+      .option('--throttle <bytes>', 'most bytes a second of each broker for copying, such as 20MB', byteRate)
+      .addHelpText('after', `\n${THROTTLE}`)
+    addSelectionOptions(command, 'with --cancel: all that are moving; with --verify: all partitions')
     addConnectionOptions(command)
   },
 
@@ -49,23 +65,11 @@ export default defineCommand<Options>({
   async run({ options, output, signal }) {
     checkOptions(options)
     const { withAdmin } = await import('../client-session.ts')
-    if (options.cancel === true) {
-      const cancelled = await withAdmin(options, (admin) => cancel(admin, options))
-      output.result({ cancelled }, () => cancelledText(cancelled))
-      return
-    }
-    const moves = await withAdmin(options, async (admin) => {
-      const planned = await plannedMoves(admin, options)
-      const { concurrency } = options
-      if (options.wait === true) {
-        await watchReassignments(admin, planned, { label: 'reassign', concurrency, output, signal })
-      } else await admin.alterPartitionReassignments(planned)
-      return planned
+    await withAdmin(options, async (admin) => {
+      if (options.cancel === true) return await cancel(admin, options, output)
+      if (options.verify === true) return await verify(admin, options, output)
+      return await reassign(admin, options, output, signal)
     })
-    const completed = options.wait === true
-    output.result({ reassigned: moves, completed }, () => movesText(moves, completed))
-    if (!completed)
-      output.note('It goes on in the cluster: `millrace partition list --moving` shows how far it is.')
   },
 })
 
@@ -77,21 +81,88 @@ function brokerIds(text: string): number[] {
 }
 
 function checkOptions(options: Options): void {
-  const { file, topic, replicas, cancel: cancels, all, wait } = options
-  if (cancels === true) {
-    if (replicas !== undefined) throw usageError('--cancel takes no --replicas')
-    if (wait === true) throw usageError('--cancel is done at once: there is nothing to --wait for')
-    if (file === undefined) checkSelection(options)
-    return
-  }
-  if (all === true) throw usageError('--all is for --cancel only')
+  const { file, topic, replicas, cancel: cancels, verify: verifies, all } = options
   if (file !== undefined && (topic !== undefined || replicas !== undefined)) {
     throw usageError('--file takes the place of --topic and --replicas')
   }
+  if (cancels === true || verifies === true) {
+    checkFollowUp(options)
+    return
+  }
+  if (all === true) throw usageError('--all is for --cancel and --verify only')
   if (file !== undefined) return
   if (topic === undefined || replicas === undefined) {
     throw usageError('nothing to reassign', 'Give --topic with --replicas, or --file.')
   }
+}
+
+/** Of a reassignment that was begun before. */
+function checkFollowUp(options: Options): void {
+  const { file, topic, replicas, cancel: cancels, verify: verifies, wait, throttle } = options
+  if (cancels === true && verifies === true) throw usageError('--cancel and --verify exclude each other')
+  const name = cancels === true ? '--cancel' : '--verify'
+  if (cancels === true && replicas !== undefined) throw usageError('--cancel takes no --replicas')
+  if (replicas !== undefined && topic === undefined) throw usageError('--replicas without --topic')
+  if (wait === true) throw usageError(`${name} is done at once: there is nothing to --wait for`)
+  if (throttle !== undefined) throw usageError(`${name} removes throttles, and takes no --throttle`)
+  if (file === undefined) checkSelection(options)
+}
+
+async function reassign(admin: Admin, options: Options, output: Output, signal: AbortSignal): Promise<void> {
+  const { concurrency, throttle, wait: completed = false } = options
+  const moves = await plannedMoves(admin, options)
+  const throttled = throttle === undefined ? [] : await setThrottles(admin, moves, throttle)
+  if (throttle !== undefined) output.note(throttledText(throttled, throttle))
+  try {
+    if (completed) await watchReassignments(admin, moves, { label: 'reassign', concurrency, output, signal })
+    else await admin.alterPartitionReassignments(moves)
+  } catch (error) {
+    if (throttled.length > 0) output.note(THROTTLE_STAYS)
+    throw error
+  }
+  if (completed && throttled.length > 0) noteThrottles(await clearThrottles(admin, topicsOf(moves)), output)
+  output.result({ reassigned: moves, completed, throttledBrokers: throttled }, () =>
+    movesText(moves, completed),
+  )
+  if (completed) return
+  output.note('It goes on in the cluster: `millrace partition list --moving` shows how far it is.')
+  if (throttled.length > 0) output.note(THROTTLE_STAYS)
+}
+
+const THROTTLE_STAYS =
+  'The throttle stays, also when all is copied, until `millrace partition reassign --verify --all` removes it.'
+
+function throttledText(brokers: readonly number[], bytesPerSecond: number): string {
+  if (brokers.length === 0) return 'nothing has to be copied, so that nothing is throttled'
+  return `${brokers.length === 1 ? 'broker' : 'brokers'} ${idList(brokers)} copy at most ${formatBytes(bytesPerSecond)} a second`
+}
+
+function noteThrottles(cleared: ClearedThrottles, output: Output): void {
+  const text = throttlesText(cleared)
+  if (text !== null) output.note(text)
+}
+
+function topicsOf(places: readonly Place[]): string[] {
+  return [...new Set(places.map(({ topic }) => topic))]
+}
+
+/** All of the cluster: topics on which somebody left a throttle, too. */
+async function verify(admin: Admin, options: Options, output: Output): Promise<void> {
+  const places = await verifiedPlaces(admin, options)
+  const partitions = await reassignmentStates(admin, places)
+  const throttles = await clearThrottles(admin, options.all === true ? null : topicsOf(places))
+  output.result({ partitions, throttles }, () => statesText(partitions))
+  noteThrottles(throttles, output)
+}
+
+async function verifiedPlaces(admin: Admin, options: Options): Promise<VerifiedPlace[]> {
+  const { replicas, file } = options
+  if (file !== undefined || replicas !== undefined) return await plannedMoves(admin, options)
+  return (await selectedPartitions(admin, options)) ?? (await admin.listPartitionReassignments()).map(placeOf)
+}
+
+function placeOf({ topic, partition }: Place): Place {
+  return { topic, partition }
 }
 
 async function plannedMoves(admin: Admin, options: Options): Promise<Reassignment[]> {
@@ -102,13 +173,14 @@ async function plannedMoves(admin: Admin, options: Options): Promise<Reassignmen
 }
 
 /** Only what is moving: the others would be refused. */
-async function cancel(admin: Admin, options: Options): Promise<Place[]> {
+async function cancel(admin: Admin, options: Options, output: Output): Promise<void> {
   const places =
     options.file === undefined ? await selectedPartitions(admin, options) : readReassignments(options.file)
-  const ongoing = await admin.listPartitionReassignments(places)
-  const moving = ongoing.map(({ topic, partition }: OngoingReassignment) => ({ topic, partition }))
-  await admin.alterPartitionReassignments(moving.map((place) => ({ ...place, replicas: null })))
-  return moving
+  const cancelled = (await admin.listPartitionReassignments(places)).map(placeOf)
+  await admin.alterPartitionReassignments(cancelled.map((place) => ({ ...place, replicas: null })))
+  const throttles = await clearThrottles(admin, topicsOf(cancelled))
+  output.result({ cancelled }, () => cancelledText(cancelled))
+  noteThrottles(throttles, output)
 }
 
 function cancelledText(cancelled: readonly Place[]): string {

@@ -23,6 +23,15 @@ export type ConfigUnit = 'ms' | 'hours' | 'minutes' | 'bytes' | 'ratio' | 'count
 /** When a changed value takes effect. `dynamic`: at once, by IncrementalAlterConfigs. `restart`: from the next start on. */
 export type ConfigUpdate = 'dynamic' | 'restart'
 
+/** What the elements of a list are to be together, where `values` can't say it. */
+export interface ListForm {
+  matches(elements: readonly string[]): boolean
+  /** Why others are refused, as `ParsedConfig.reason`. */
+  readonly reason: string
+  /** In short, for generated pages. */
+  readonly text: string
+}
+
 export interface ConfigKey<Value = unknown> {
   readonly type: ConfigType
   readonly default: Value
@@ -34,6 +43,8 @@ export interface ConfigKey<Value = unknown> {
   readonly max?: number
   /** Of an enum, or of each element of a list. */
   readonly values?: readonly string[]
+  /** Of a list. */
+  readonly form?: ListForm
   /** The empty text means "not set", which is null. */
   readonly nullable?: true
 }
@@ -94,7 +105,10 @@ export function enumKey<const Word extends string>(
 
 /** Comma-separated; blanks around elements do not count. */
 export function listKey<const Word extends string = string>(
-  options: KeyOptions<readonly NoInfer<Word>[]> & { readonly values?: readonly Word[] },
+  options: KeyOptions<readonly NoInfer<Word>[]> & {
+    readonly values?: readonly Word[]
+    readonly form?: ListForm
+  },
 ): ConfigKey<readonly Word[]> {
   return { type: 'list', update: 'restart', ...options }
 }
@@ -123,7 +137,8 @@ export function formatConfigValue<Value>(key: ConfigKey<Value>, value: Value): s
 
 /** What may be given, for `--help` and generated pages: `long, ≥ 1, ms`, `one of commit, interval, os`. */
 export function describeValidValues(key: ConfigKey): string {
-  const { min, max, values } = key
+  const { min, max, values, form } = key
+  if (form !== undefined) return form.text
   if (values !== undefined) return `${key.type === 'list' ? 'any of' : 'one of'} ${values.join(', ')}`
   if (min !== undefined && max !== undefined) return `${min} … ${max}`
   if (min !== undefined) return `≥ ${min}`
@@ -145,7 +160,7 @@ function parseByType(key: ConfigKey, given: string): ParsedConfig {
     case 'enum':
       return parseWord(key.values ?? [], text)
     case 'list':
-      return parseList(key.values, text)
+      return parseList(key, text)
     case 'string':
       return { ok: true, value: text }
     case 'password':
@@ -189,11 +204,12 @@ function parseWord(words: readonly string[], text: string): ParsedConfig {
   return { ok: false, reason: `String must be one of: ${words.join(', ')}` }
 }
 
-function parseList(words: readonly string[] | undefined, text: string): ParsedConfig {
+function parseList({ values: words, form }: ConfigKey, text: string): ParsedConfig {
   const elements = text === '' ? [] : text.split(',').map((element) => element.trim())
   const stranger = words && elements.find((element) => !words.includes(element))
   if (stranger !== undefined) {
     return { ok: false, reason: `'${stranger}' is not one of: ${words!.join(', ')}` }
   }
+  if (form !== undefined && !form.matches(elements)) return { ok: false, reason: form.reason }
   return { ok: true, value: elements }
 }

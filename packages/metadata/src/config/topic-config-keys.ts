@@ -14,6 +14,7 @@ import {
   NO_LIMIT,
 } from './config-key.ts'
 import { ConfigTable } from './config-table.ts'
+import { throttledReplicasKey } from './replication-throttle.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const NO_EFFECT = 'Accepted for compatibility; has no effect.'
@@ -58,14 +59,20 @@ export const topicConfigKeys = {
     values: ['commit', 'interval', 'os'],
     text: 'When a record counts as stored. commit: acks=all is answered after it is on disk. interval: disks are flushed in the background. os: the operating system decides, as in Kafka. Not known to Kafka.',
   }),
-  'follower.replication.throttled.replicas': listKey({ default: [], text: NO_EFFECT }),
+  'follower.replication.throttled.replicas': throttledReplicasKey(
+    'follower',
+    'Replicas that fetch no faster than follower.replication.throttled.rate of their broker while they are not in sync: each as PARTITION:BROKER with the id of the broker that follows, or * for all.',
+  ),
   'index.interval.bytes': intKey({
     default: 4096,
     min: 0,
     unit: 'bytes',
     text: 'Bytes of log between two entries of the offset index.',
   }),
-  'leader.replication.throttled.replicas': listKey({ default: [], text: NO_EFFECT }),
+  'leader.replication.throttled.replicas': throttledReplicasKey(
+    'leader',
+    'Replicas that, where they lead, send to those that are not in sync no faster than leader.replication.throttled.rate of their broker: each as PARTITION:BROKER with the id of the broker that leads, or * for all.',
+  ),
   'local.retention.bytes': longKey({ default: -2, min: -2, unit: 'bytes', text: NO_TIERS }),
   'local.retention.ms': longKey({ default: -2, min: -2, unit: 'ms', text: NO_TIERS }),
   'max.compaction.lag.ms': longKey({ default: NO_LIMIT, min: 1, unit: 'ms', text: NO_COMPACTION }),

@@ -1,5 +1,5 @@
 /** All keys of the process in one table, by section, with the other names under which some may be written. */
-import { ConfigTable, topicDefaultKeys } from '@millrace/metadata'
+import { ConfigTable, replicationThrottleKeys, topicDefaultKeys } from '@millrace/metadata'
 import { membershipKeys, quorumKeys } from './quorum-keys.ts'
 import {
   housekeepingKeys,
@@ -17,6 +17,7 @@ const serverKeys = {
   ...networkKeys,
   ...topicCreationKeys,
   ...housekeepingKeys,
+  ...replicationThrottleKeys,
   ...resourceKeys,
   ...loggingKeys,
 }
@@ -45,6 +46,11 @@ export const configSections: readonly ConfigSection[] = [
     topicCreationKeys,
   ),
   section('Housekeeping', 'How often the files are looked after.', housekeepingKeys),
+  section(
+    'Replication throttles',
+    'How much of the network replicas that catch up may take (KIP-73). `millrace partition reassign --throttle` sets all of it.',
+    replicationThrottleKeys,
+  ),
   section('Resources', 'Threads, memory and patience.', resourceKeys),
   section('Logging', "The broker's own log, on standard output.", loggingKeys),
   section(

@@ -5,6 +5,7 @@ import { producerScenarios } from './producer-scenarios.ts'
 import { quorumScenarios } from './quorum-scenarios.ts'
 import { replicaScenarios } from './replica-scenarios.ts'
 import type { ScriptedScenario } from './scripted-cluster.ts'
+import { throttleScenarios } from './throttle-scenarios.ts'
 
 export const scriptedScenarios: readonly ScriptedScenario[] = [
   ...quorumScenarios,
@@ -12,4 +13,5 @@ export const scriptedScenarios: readonly ScriptedScenario[] = [
   ...replicaScenarios,
   ...failoverScenarios,
   ...producerScenarios,
+  ...throttleScenarios,
 ]

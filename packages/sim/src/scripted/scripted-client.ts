@@ -1,6 +1,7 @@
 /** A client for scenarios that are written by hand: what it asks for is done when the call returns. */
 import { assert } from '@millrace/base'
 import { MillraceError } from '@millrace/client'
+import type { ConfigAlteration } from '@millrace/client'
 import type { SimCluster } from '../cluster/sim-cluster.ts'
 import { History } from '../workload/history.ts'
 import { SimClient, type SimClientOptions } from '../workload/sim-client.ts'
@@ -67,6 +68,11 @@ export class ScriptedClient {
   /** Begun. @returns waits until the controller has begun it, and the brokers know */
   reassignSoon(topic: string, replicas: readonly number[]): () => void {
     return this.#begin(({ admin }) => admin.alterPartitionReassignments([{ topic, partition: 0, replicas }]))
+  }
+
+  /** @throws MillraceError */
+  alterConfigs(alterations: readonly ConfigAlteration[]): void {
+    this.#perform(({ admin }) => admin.alterConfigs(alterations))
   }
 
   /** @returns values by offset */

@@ -40,7 +40,7 @@ const BACKOFF_MAX_MS = 500
  * Of one partition in an answer (`replica.fetch.max.bytes`), and of all: a MiB takes the leader 0.1 ms to read and send, and
  * the follower 0.35 ms to check and write, so that no turn of the event loop gets longer than 3 ms by them.
  */
-const PARTITION_BYTES_MAX = 1024 * 1024
+export const PARTITION_BYTES_MAX = 1024 * 1024
 const RESPONSE_BYTES_MAX = 8 * 1024 * 1024
 /** Where the network is so slow that answers come too late, smaller ones are asked for. */
 const RESPONSE_BYTES_LEAST = 64 * 1024

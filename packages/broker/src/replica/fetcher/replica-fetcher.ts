@@ -2,7 +2,7 @@
  * Carries the fetches of this shard's followers to the shards that lead their partitions, and what these answer back,
  * checked.
  *
- * Owns: a link per leading shard. Must not know: logs, roles.
+ * Owns: a link per leading shard, the fetches that the quota holds up. Must not know: logs, roles.
  * Invariant: a fetch is answered at most once, and never after it was cancelled or replaced.
  */
 import { assert, NO_NODE } from '@millrace/base'
@@ -11,14 +11,18 @@ import { MetadataImage } from '@millrace/metadata'
 import { ErrorCode } from '@millrace/protocol'
 import type { FetchAnswer, FetchError, FollowerFetch } from '@millrace/replication'
 import type { FetchingReplica, ReplicaFetches } from '../replica-fetch.ts'
+import type { ReplicationQuota } from '../replication-quota.ts'
 import { fetchedRecords } from './fetched-records.ts'
-import { LeaderLink, type PartitionResponse } from './leader-link.ts'
+import { HeldFetches } from './held-fetches.ts'
+import { LeaderLink, PARTITION_BYTES_MAX, type PartitionResponse } from './leader-link.ts'
 import type { SentFetch } from './pending-fetches.ts'
 
 export interface ReplicaFetcherOptions {
   readonly env: Pick<Env, 'net' | 'timers' | 'clock' | 'log'>
   readonly nodeId: NodeId
   readonly pool: BufferPool
+  /** Of what this broker fetches. */
+  readonly quota: ReplicationQuota
 }
 
 /** Where a partition is to be fetched from. */
@@ -37,10 +41,13 @@ export class ReplicaFetcher implements ReplicaFetches {
   readonly #links = new Map<string, LeaderLink>()
   /** Weak: a replica that was flushing when it went does not say so. */
   #routes = new WeakMap<FetchingReplica, Route>()
+  readonly #held: HeldFetches
   #image = MetadataImage.empty('')
 
   constructor(options: ReplicaFetcherOptions) {
     this.#options = options
+    const { quota, env } = options
+    this.#held = new HeldFetches({ quota, timers: env.timers, answerBytesMax: PARTITION_BYTES_MAX })
   }
 
   fetch(replica: FetchingReplica, leaderId: NodeId, fetch: FollowerFetch): void {
@@ -48,10 +55,11 @@ export class ReplicaFetcher implements ReplicaFetches {
     const known = this.#routes.get(replica)
     const route = known?.leaderId === leaderId ? known : { leaderId, port: 0 }
     if (known !== route) this.cancel(replica)
-    this.#send({ replica, fetch, isRedirected: false }, route)
+    this.#held.pass(replica, () => this.#send({ replica, fetch, isRedirected: false }, route))
   }
 
   cancel(replica: FetchingReplica): void {
+    this.#held.remove(replica)
     const route = this.#routes.get(replica)
     if (route === undefined) return
     this.#routes.delete(replica)
@@ -69,6 +77,11 @@ export class ReplicaFetcher implements ReplicaFetches {
     }
   }
 
+  /** What is throttled, or how much, may be something else. */
+  onThrottlesChanged(): void {
+    this.#held.reconsider()
+  }
+
   /** Its process is most likely gone, though the cluster has not said so yet. */
   isLost(leaderId: NodeId): boolean {
     let isLost = false
@@ -82,6 +95,7 @@ export class ReplicaFetcher implements ReplicaFetches {
   }
 
   close(): void {
+    this.#held.close()
     for (const link of this.#links.values()) link.close()
     this.#links.clear()
     this.#routes = new WeakMap()
@@ -113,7 +127,7 @@ export class ReplicaFetcher implements ReplicaFetches {
   }
 
   #onAnswer(sent: SentFetch, response: PartitionResponse | null): void {
-    const { replica, fetch } = sent
+    const { replica } = sent
     const route = this.#routes.get(replica)
     const isElsewhere = response !== null && response.shardPort !== 0
     if (isElsewhere && !sent.isRedirected && route !== undefined && route.port !== response.shardPort) {
@@ -123,9 +137,14 @@ export class ReplicaFetcher implements ReplicaFetches {
     if (response === null || isElsewhere) {
       // The leader may have come back with other shards. Where they send fetches in a circle the replica's pause ends that.
       this.#routes.delete(replica)
-      return replica.onFetchAnswer(fetch.fetchId, null)
+      return this.#tell(sent, null)
     }
-    replica.onFetchAnswer(fetch.fetchId, this.#answerOf(response, replica))
+    this.#tell(sent, this.#answerOf(response, replica))
+  }
+
+  #tell({ replica, fetch }: SentFetch, answer: FetchAnswer | null): void {
+    this.#held.onAnswer(replica, fetch, answer)
+    replica.onFetchAnswer(fetch.fetchId, answer)
   }
 
   #answerOf(response: PartitionResponse, { topicId, index }: FetchingReplica): FetchAnswer | null {

@@ -58,6 +58,11 @@ export class ReplicaServing {
     return answer
   }
 
+  /** What is throttled, or how much, may be something else. */
+  onThrottlesChanged(): void {
+    for (const session of this.#sessions.values()) session.onThrottlesChanged()
+  }
+
   /** The shard is about to stop: what is parked is answered with what there is. */
   drain(): void {
     for (const session of this.#sessions.values()) session.hurry()

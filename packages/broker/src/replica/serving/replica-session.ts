@@ -17,7 +17,7 @@ import type { LateAnswer, NoResponse, ResponseInputOf } from '@millrace/protocol
 import type { FetchReply } from '@millrace/replication'
 import type { Deadline, Deadlines } from '../../deadlines.ts'
 import type { ReplicaFetchWaiter, ServingReplica } from '../replica-fetch.ts'
-import type { CatchUpThrottle } from './catch-up-throttle.ts'
+import type { ReplicationQuota } from '../replication-quota.ts'
 
 export type FetchResponse = ResponseInputOf<'Fetch'>
 type TopicResponse = FetchResponse['responses'][number]
@@ -29,8 +29,8 @@ export interface ReplicaSessionSurroundings {
   readonly pool: BufferPool
   /** Most records in one answer, whatever the follower asks for; the first batch of each partition comes whole. */
   readonly responseBytesMax: number
-  /** Null, or left out: those who catch up have their share of each answer, and no rate. */
-  readonly catchUpThrottle?: CatchUpThrottle | null
+  /** Of what this broker sends. Without a rate those who catch up have their share of each answer, and nothing else to keep to. */
+  readonly quota: ReplicationQuota
 }
 
 type SessionPartition = Pick<ServingReplica, 'topicId' | 'index'>
@@ -77,7 +77,7 @@ export class ReplicaSession implements ReplicaFetchWaiter {
   readonly #parked: Parked[] = []
   #bytesMax: number
   #absence: Deadline | null = null
-  #throttled: Deadline | null = null
+  #quotaWait: Deadline | null = null
   #isScheduled = false
 
   /** @param onAbsent the follower asks no more; `waited`: although it has fetches here, which it might still count on */
@@ -88,7 +88,7 @@ export class ReplicaSession implements ReplicaFetchWaiter {
   }
 
   get hasSomethingToTell(): boolean {
-    return this.#ready.length > 0 || (this.#catchingUp.length > 0 && this.#throttleMs === 0)
+    return this.#ready.length > 0 || this.#catchingUp.some((ready) => !this.#isHeldUp(ready))
   }
 
   /** A request is here, whose fetches follow. @param bytesMax what its follower can take at once */
@@ -119,6 +119,13 @@ export class ReplicaSession implements ReplicaFetchWaiter {
     this.#schedule()
   }
 
+  /** What is throttled, or how much, may be something else. */
+  onThrottlesChanged(): void {
+    if (this.#catchingUp.length === 0) return
+    this.#cancelWait()
+    this.#schedule()
+  }
+
   park(answer: Parked['answer'], context: RequestContext, maxWaitMs: number): void {
     const parked = { answer, context, deadline: this.#after(maxWaitMs, () => this.#answerParked(parked)) }
     this.#parked.push(parked)
@@ -135,7 +142,7 @@ export class ReplicaSession implements ReplicaFetchWaiter {
     for (const key of [...this.#fetches.keys()]) this.#drop(key)
     const { deadlines } = this.#surroundings
     for (const { deadline } of this.#parked) deadlines.cancel(deadline)
-    if (this.#throttled !== null) deadlines.cancel(this.#throttled)
+    this.#cancelWait()
     this.#cancelAbsence()
     this.#parked.length = 0
     this.#ready = []
@@ -146,37 +153,46 @@ export class ReplicaSession implements ReplicaFetchWaiter {
   answer(context: RequestContext): FetchResponse {
     const answer = new SessionAnswer(this.#surroundings.pool)
     const catchUpBytesMax = Math.floor(this.#bytesMax / CATCH_UP_SHARE)
-    this.#ready = this.#tell(this.#ready, answer, this.#bytesMax - catchUpBytesMax)
-    this.#tellCatchingUp(answer, catchUpBytesMax)
+    this.#ready = this.#tellInSync(answer, this.#bytesMax - catchUpBytesMax)
+    this.#catchingUp = this.#tellCatchingUp(answer, catchUpBytesMax)
     if (this.hasSomethingToTell) this.#schedule()
+    else this.#waitForQuota()
     if (this.#parked.length === 0) this.#absence ??= this.#after(ABSENCE_MAX_MS, () => this.#onAbsence())
     return answer.sentBy(context)
   }
 
-  #tellCatchingUp(answer: SessionAnswer, bytesMax: number): void {
-    if (this.#catchingUp.length === 0 || this.#throttleMs > 0) return
-    const throttle = this.#surroundings.catchUpThrottle ?? null
-    const before = answer.bytes
-    this.#catchingUp = this.#tell(
-      this.#catchingUp,
-      answer,
-      Math.min(bytesMax, throttle === null ? bytesMax : throttle.bytesMax),
-    )
-    throttle?.spend(answer.bytes - before)
-    if (this.#catchingUp.length > 0) this.#waitForThrottle()
-  }
-
   /** @returns what did not fit */
-  #tell(queue: readonly Ready[], answer: SessionAnswer, bytesMax: number): Ready[] {
+  #tellInSync(answer: SessionAnswer, bytesMax: number): Ready[] {
     const endBytes = answer.bytes + bytesMax
     let told = 0
-    for (const ready of queue) {
+    for (const ready of this.#ready) {
       if (answer.bytes >= endBytes) break
       told += 1
-      if (ready.kind === 'refused') answer.add(ready.topicId, ready.response)
-      else if (this.#takeReplied(ready.fetch)) answer.reply(ready.fetch, ready.reply, endBytes - answer.bytes)
+      const bytes = this.#tell(ready, answer, endBytes - answer.bytes)
+      if (bytes > 0 && isThrottled(ready)) this.#surroundings.quota.count(bytes)
     }
-    return queue.slice(told)
+    return this.#ready.slice(told)
+  }
+
+  /** @returns what did not fit, or is held up */
+  #tellCatchingUp(answer: SessionAnswer, bytesMax: number): Ready[] {
+    const { quota } = this.#surroundings
+    const endBytes = answer.bytes + bytesMax
+    return this.#catchingUp.filter((ready) => {
+      if (answer.bytes >= endBytes || this.#isHeldUp(ready)) return true
+      const bytesLeft = endBytes - answer.bytes
+      if (isThrottled(ready)) quota.spend(this.#tell(ready, answer, Math.min(bytesLeft, quota.bytesMax)))
+      else this.#tell(ready, answer, bytesLeft)
+      return false
+    })
+  }
+
+  /** @returns bytes of records that were added */
+  #tell(ready: Ready, answer: SessionAnswer, bytesLeft: number): number {
+    const before = answer.bytes
+    if (ready.kind === 'refused') answer.add(ready.topicId, ready.response)
+    else if (this.#takeReplied(ready.fetch)) answer.reply(ready.fetch, ready.reply, bytesLeft)
+    return answer.bytes - before
   }
 
   /** @returns false when the follower has forgotten or replaced the fetch since */
@@ -193,17 +209,23 @@ export class ReplicaSession implements ReplicaFetchWaiter {
     if (!known.isReplied) replica.onReplicaFetchDropped(replicaId, fetchId)
   }
 
-  get #throttleMs(): number {
-    return this.#surroundings.catchUpThrottle?.waitMs ?? 0
+  #isHeldUp(ready: Ready): boolean {
+    return isThrottled(ready) && this.#surroundings.quota.waitMs > 0
   }
 
-  #waitForThrottle(): void {
-    const waitMs = this.#throttleMs
-    if (waitMs === 0 || this.#throttled !== null) return
-    this.#throttled = this.#after(waitMs, () => {
-      this.#throttled = null
+  /** As long as it takes; another rate ends it. */
+  #waitForQuota(): void {
+    const { waitMs } = this.#surroundings.quota
+    if (this.#catchingUp.length === 0 || this.#quotaWait !== null || waitMs === Infinity) return
+    this.#quotaWait = this.#after(waitMs, () => {
+      this.#quotaWait = null
       this.#schedule()
     })
+  }
+
+  #cancelWait(): void {
+    if (this.#quotaWait !== null) this.#surroundings.deadlines.cancel(this.#quotaWait)
+    this.#quotaWait = null
   }
 
   /** What the other partitions of this turn have to tell goes along. */
@@ -213,7 +235,7 @@ export class ReplicaSession implements ReplicaFetchWaiter {
     this.#surroundings.timers.endOfTurn(() => {
       this.#isScheduled = false
       if (this.hasSomethingToTell) this.#answerOldest()
-      else if (this.#catchingUp.length > 0) this.#waitForThrottle()
+      else this.#waitForQuota()
     })
   }
 
@@ -298,6 +320,11 @@ function keyOf({ topicId, index }: SessionPartition): string {
 /** In-sync replicas hold everything below the high watermark. */
 function isCatchUp(reply: FetchReply): boolean {
   return reply.kind === 'records' && reply.offset < reply.endOffset && reply.offset < reply.highWatermark
+}
+
+/** Whether it counts for the quota, in sync or not. */
+function isThrottled(ready: Ready): boolean {
+  return ready.kind === 'reply' && ready.fetch.replica.isThrottledAsLeader
 }
 
 /** The log's start has moved since the reply was given. Where to is what the next fetch is told. */

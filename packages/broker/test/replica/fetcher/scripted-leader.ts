@@ -11,7 +11,9 @@ import { VirtualWorld } from '../../../../net/test/virtual/world.ts'
 import { handleApiVersions } from '../../../src/handlers/api-versions.ts'
 import { ReplicaFetcher } from '../../../src/replica/fetcher/replica-fetcher.ts'
 import type { FetchingReplica } from '../../../src/replica/replica-fetch.ts'
+import type { ReplicationQuota } from '../../../src/replica/replication-quota.ts'
 import { batchOf } from '../../support/batches.ts'
+import { testQuota } from '../../support/test-quota.ts'
 import { LocalMetadata } from '../../support/local-metadata.ts'
 
 export const TOPIC_ID = 'bWlsbHJhY2UtYnJva2VyMQ' as Uuid
@@ -84,6 +86,8 @@ export class ScriptedLeader {
 export class TestFollower implements FetchingReplica {
   readonly topicId = TOPIC_ID
   readonly index: number
+  isThrottledAsFollower = false
+  isInSync = false
   readonly answers: [fetchId: number, answer: FetchAnswer | null][] = []
 
   constructor(index: number) {
@@ -101,15 +105,18 @@ export class FetcherRig {
   readonly net = new LoopbackNet(this.world)
   readonly metadata = new LocalMetadata()
   readonly pool = new BufferPool({ maxPooledBytes: 1 << 24 })
+  readonly quota: ReplicationQuota
   readonly fetcher: ReplicaFetcher
   #nextFetchId = 1
 
   constructor(leaderPort: number | null = 9092) {
     const { clock, timers, log } = this.world
+    this.quota = testQuota(clock)
     this.fetcher = new ReplicaFetcher({
       env: { clock, timers, log, net: this.net.net },
       nodeId: FOLLOWER,
       pool: this.pool,
+      quota: this.quota,
     })
     if (leaderPort !== null) this.register(leaderPort)
   }

@@ -8,6 +8,7 @@ import { TopicTable } from '../../../src/topics/topic-table.ts'
 import { IMAGE, PartitionRig } from '../../partition/partition-rig.ts'
 import { batchOf, valuesOf } from '../../support/batches.ts'
 import { NODE } from '../../support/local-metadata.ts'
+import { testQuota } from '../../support/test-quota.ts'
 import { ShardFixture } from '../../support/shard-fixture.ts'
 import { FOLLOWER, NativeConnection, TestRequest, TOPIC_ID } from './session-rig.ts'
 
@@ -37,6 +38,7 @@ class ServingRig {
       topics,
       pool,
       deadlines,
+      quota: testQuota(time),
       timers: time,
       cluster: { ports: { brokerPort: 9092, clientPorts: [], shardPorts: [9200, OTHER_SHARD_PORT] } },
       responseBytesMax: 1 << 20,

@@ -7,12 +7,13 @@ import type { NoResponse } from '@millrace/protocol'
 import type { FetchReply, FollowerFetch } from '@millrace/replication'
 import { Deadlines } from '../../../src/deadlines.ts'
 import type { ReplicaFetchWaiter, ReplicaRead, ServingReplica } from '../../../src/replica/replica-fetch.ts'
-import type { CatchUpThrottle } from '../../../src/replica/serving/catch-up-throttle.ts'
+import type { ReplicationQuota } from '../../../src/replica/replication-quota.ts'
 import {
   type FetchResponse,
   type PartitionResponse,
   ReplicaSession,
 } from '../../../src/replica/serving/replica-session.ts'
+import { testQuota } from '../../support/test-quota.ts'
 import { VirtualTime } from '../../support/virtual-time.ts'
 
 export const TOPIC_ID = 'bWlsbHJhY2UtYnJva2VyMQ' as Uuid
@@ -86,6 +87,7 @@ export class TestRequest implements RequestContext {
 export class TestLeader implements ServingReplica {
   readonly topicId = TOPIC_ID
   readonly index: number
+  isThrottledAsLeader = false
   readonly fetches: FollowerFetch[] = []
   readonly dropped: [replicaId: NodeId, fetchId: number][] = []
   reads = 0
@@ -119,7 +121,7 @@ export class TestLeader implements ServingReplica {
 
 interface SessionChoices {
   readonly responseBytesMax?: number
-  readonly throttle?: CatchUpThrottle | null
+  readonly quota?: ReplicationQuota
   readonly time?: VirtualTime
 }
 
@@ -130,7 +132,11 @@ export class SessionRig {
   readonly absences: boolean[] = []
   #nextFetchId = 1
 
-  constructor({ responseBytesMax = 1000, throttle = null, time = new VirtualTime() }: SessionChoices = {}) {
+  constructor({
+    responseBytesMax = 1000,
+    time = new VirtualTime(),
+    quota = testQuota(time),
+  }: SessionChoices = {}) {
     this.time = time
     this.session = new ReplicaSession(
       {
@@ -138,7 +144,7 @@ export class SessionRig {
         deadlines: new Deadlines(this.time, this.time),
         pool: new BufferPool({ maxPooledBytes: 1 << 20 }),
         responseBytesMax,
-        catchUpThrottle: throttle,
+        quota,
       },
       (waited) => void this.absences.push(waited),
     )
