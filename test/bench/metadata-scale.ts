@@ -12,6 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Admin, type TopicDescription } from '@millrace/client'
 import { Cluster, type ClusterNode } from '../rig/cluster.ts'
+import { installedMain } from '../rig/installed-main.ts'
 import { requireLinux, usageOf, type Usage, used } from '../rig/system.ts'
 
 const { values: flags } = parseArgs({
@@ -127,7 +128,7 @@ function report(what: string, sinceMs: number, times: ReadonlyMap<Stage, number>
 async function main(): Promise<void> {
   requireLinux()
   const settings = Object.fromEntries(flags.set.map((pair) => pair.split('=', 2) as [string, string]))
-  await using cluster = await Cluster.start({ settings })
+  await using cluster = await Cluster.start({ main: installedMain(), settings })
   console.log('empty cluster:')
   await idle(cluster)
 
