@@ -14,6 +14,7 @@ import { promisify } from 'node:util'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Admin, type ClientOptions } from '@millrace/client'
 import { Cluster, type ClusterNode } from '../rig/cluster.ts'
+import { installedMain } from '../rig/installed-main.ts'
 import { root } from '../rig/broker-process.ts'
 import { scriptArguments } from '../rig/script-arguments.ts'
 
@@ -45,7 +46,7 @@ const traceMs = Number(flags['trace-ms'])
 const isTracing = Number.isFinite(traceMs)
 
 async function millrace(): Promise<Target> {
-  const cluster = await Cluster.start()
+  const cluster = await Cluster.start({ main: installedMain() })
   return {
     name: 'Millrace, 3 controllers + 3 brokers',
     client: { bootstrap: cluster.bootstrap },

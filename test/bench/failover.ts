@@ -18,6 +18,7 @@ import { Admin, type ClientOptions } from '@millrace/client'
 import { Consumer } from '@millrace/consumer-client'
 import { root } from '../rig/broker-process.ts'
 import { Cluster } from '../rig/cluster.ts'
+import { installedMain } from '../rig/installed-main.ts'
 import { scriptArguments } from '../rig/script-arguments.ts'
 import { LibrdkafkaSender, NativeSender, type SteadySender } from './steady-sender.ts'
 
@@ -51,7 +52,7 @@ interface Target extends AsyncDisposable {
 }
 
 async function millrace(): Promise<Target> {
-  const cluster = await Cluster.start()
+  const cluster = await Cluster.start({ main: installedMain() })
   return {
     name: 'Millrace, 3 controllers + 3 brokers',
     client: { bootstrap: cluster.bootstrap },

@@ -11,6 +11,7 @@ import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Admin, type TopicDescription } from '@millrace/client'
 import { Cluster, type ClusterNode } from '../rig/cluster.ts'
+import { installedMain } from '../rig/installed-main.ts'
 import { requireLinux, usageOf, type Usage, used } from '../rig/system.ts'
 import { scriptArguments } from '../rig/script-arguments.ts'
 
@@ -127,7 +128,7 @@ function report(what: string, sinceMs: number, times: ReadonlyMap<Stage, number>
 async function main(): Promise<void> {
   requireLinux()
   const settings = Object.fromEntries(flags.set.map((pair) => pair.split('=', 2) as [string, string]))
-  await using cluster = await Cluster.start({ settings })
+  await using cluster = await Cluster.start({ main: installedMain(), settings })
   console.log('empty cluster:')
   await idle(cluster)
 

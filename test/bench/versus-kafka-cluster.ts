@@ -17,6 +17,7 @@ import { promisify } from 'node:util'
 import { Admin, type ClientOptions } from '@millrace/client'
 import { root } from '../rig/broker-process.ts'
 import { Cluster } from '../rig/cluster.ts'
+import { installedMain } from '../rig/installed-main.ts'
 import { compiled, jsonOf, requireLinux, usageOf, used, type Usage } from '../rig/system.ts'
 import { scriptArguments } from '../rig/script-arguments.ts'
 import { Samples, short } from './samples.ts'
@@ -53,7 +54,7 @@ interface PacedResult {
 }
 
 async function millrace(flush: 'os' | 'commit'): Promise<Target> {
-  const cluster = await Cluster.start({ settings: { 'log.flush.policy': flush } })
+  const cluster = await Cluster.start({ main: installedMain(), settings: { 'log.flush.policy': flush } })
   return {
     client: { bootstrap: cluster.bootstrap },
     pids: cluster.nodes.map(({ pid }) => pid),

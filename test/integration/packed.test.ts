@@ -1,10 +1,13 @@
 /** What npm would publish, used as an application uses it: plain npm, no scripts, an empty folder. */
-import { execFile, execFileSync, spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Consumer } from '@millrace/consumer-client'
+import { Producer, string, topic } from '@millrace/producer-client'
 import { accepts, freePort, root } from '../rig/broker-process.ts'
 
 const run = promisify(execFile)
@@ -96,6 +99,64 @@ it(
     } finally {
       // npx puts a process between itself and the broker; the group has them all
       process.kill(-broker.pid!, 'SIGTERM')
+    }
+  },
+)
+
+it(
+  'a broker of the packages has its shards and its jobs on threads of their own, and keeps what it compiled',
+  { timeout: 180_000 },
+  async () => {
+    const folder = await install('threads')
+    const port = await freePort()
+    const flights = topic('flights', { key: string(), value: string() })
+    const bootstrap = `127.0.0.1:${port}`
+    const compiled = join(folder, 'compiled')
+    // Every compressed batch is validated by the codec pool.
+    const settings = [
+      'shards=2',
+      'codec.threads=1',
+      'codec.inline.max.bytes=0',
+      'num.recovery.threads.per.data.dir=1',
+    ]
+    const start = async (): Promise<ChildProcess> => {
+      const args = ['broker', '--listen', bootstrap, '--data', join(folder, 'data'), '--output', 'json']
+      for (const setting of settings) args.push('--set', setting)
+      const broker = spawn(process.execPath, [join(folder, 'node_modules/millrace/dist/main.js'), ...args], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { ...process.env, NODE_COMPILE_CACHE: compiled },
+      })
+      let output = ''
+      broker.stdout!.on('data', (text: Buffer) => (output += text.toString()))
+      await expect.poll(() => output, { timeout: 30_000 }).toMatch(/"shards":2,.*broker is ready/)
+      return broker
+    }
+    const kill = async (broker: ChildProcess): Promise<void> => {
+      const exit = once(broker, 'exit')
+      broker.kill('SIGKILL')
+      await exit
+    }
+
+    const first = await start()
+    try {
+      await using producer = new Producer({ bootstrap, compression: 'gzip' })
+      await producer.send(flights, { key: 'SFO', value: 'BOS' })
+      await expect
+        .poll(() => existsSync(compiled) && bytesBelow(compiled), { timeout: 30_000 })
+        .toBeGreaterThan(0)
+    } finally {
+      await kill(first)
+    }
+    // The maintenance pool looks through the log that the crash left: without it the partition would not open.
+    const second = await start()
+    try {
+      await using consumer = new Consumer({ bootstrap })
+      const values: string[] = []
+      for await (const { value } of consumer.read(flights, { from: 'beginning', until: 'end' }))
+        values.push(value!)
+      expect(values).toEqual(['BOS'])
+    } finally {
+      await kill(second)
     }
   },
 )

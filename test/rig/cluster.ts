@@ -16,12 +16,14 @@ import type { Slowness } from './lane.ts'
 import { type Direction, NodeProxy, type Peer } from './node-proxy.ts'
 import { SmallDisk } from './small-disk.ts'
 
-const MAIN = join(root, 'packages/cli/dist/main.js')
+const COMPILED_MAIN = join(root, 'packages/cli/dist/main.js')
 const SKEWED_CLOCK = join(root, 'test/rig/skewed-clock.ts')
 
 export interface ClusterOptions {
   readonly controllers?: number
   readonly brokers?: number
+  /** Script of the command line that nodes run. Default: as compiled */
+  readonly main?: string
   /** Whether links can be cut. */
   readonly proxied?: boolean
   /** Size of each broker's disk, which can be filled then. Needs root. Default: folders of this machine's disk */
@@ -41,6 +43,7 @@ interface NodeParts {
   readonly role: Role
   readonly data: string
   readonly port: number
+  /** For Node: the script, the script's arguments. */
   readonly args: readonly string[]
   readonly proxy: NodeProxy | null
   readonly disk: SmallDisk | null
@@ -105,7 +108,7 @@ export class ClusterNode {
   /** Spawns the process; it listens a little later. */
   async spawn(): Promise<void> {
     await this.proxy?.accept()
-    const child = spawn(process.execPath, [MAIN, ...this.#args], {
+    const child = spawn(process.execPath, this.#args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: this.#hasOwnGroup,
       env: { ...process.env, ...this.#clock() },
@@ -233,6 +236,7 @@ export class Cluster implements AsyncDisposable {
   /** Starts all nodes; resolves when every broker is known to every other. */
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const { controllers = 3, brokers = 3, proxied = false, settings = {} } = options
+    const { main = COMPILED_MAIN } = options
     const { brokerDiskMegabytes = null, settableClocks = false, ownProcessGroups = false } = options
     const folder = mkdtempSync(join(tmpdir(), 'millrace-cluster-'))
     const planned = await Promise.all([
@@ -248,7 +252,8 @@ export class Cluster implements AsyncDisposable {
       const isSmall = brokerDiskMegabytes !== null && role === 'broker'
       const disk = isSmall ? SmallDisk.open(home, brokerDiskMegabytes) : null
       const data = disk === null ? home : join(home, 'data')
-      const args = nodeArguments(role, { id, port, data, voters, settings, advertised: proxy?.port ?? null })
+      const advertised = proxy?.port ?? null
+      const args = [main, ...nodeArguments(role, { id, port, data, voters, settings, advertised })]
       const skewFile = settableClocks ? join(folder, `clock-skew-${id}`) : null
       const node = new ClusterNode({ id, role, data, port, args, proxy, disk, skewFile, ownProcessGroups })
       if (settableClocks) node.setClock(0)

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { accepts, freePort, root } from './broker-process.ts'
+import { installedMain } from './installed-main.ts'
 
 const run = promisify(execFile)
 const kafkaPort = 19592
@@ -64,7 +65,7 @@ export function used(before: Usage, after: Usage): { userSeconds: number; system
   }
 }
 
-/** Millrace from this checkout, built, with the given flush policy. */
+/** Millrace from this checkout, bundled as it is installed, with the given flush policy. */
 export function millrace(flush: 'os' | 'commit'): System {
   return {
     name: `millrace ${flush}`,
@@ -72,7 +73,8 @@ export function millrace(flush: 'os' | 'commit'): System {
       const port = await freePort()
       const data = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
       const command = [
-        join(root, 'scripts/millrace'),
+        process.execPath,
+        installedMain(),
         'broker',
         '--listen',
         `127.0.0.1:${port}`,

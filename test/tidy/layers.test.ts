@@ -12,6 +12,9 @@ function packageOf(specifier: string): string | undefined {
   return folderOf.get(name)
 }
 
+/** What the published command line has bundled in it, and so needs only for development. */
+const bundledIn = new Set(['cli'])
+
 function workspaceDependencies(dependencies: Record<string, string> | undefined): string[] {
   return Object.keys(dependencies ?? {}).flatMap((name) => folderOf.get(name) ?? [])
 }
@@ -59,8 +62,30 @@ describe.each(packages)('package $folder', ({ folder, manifest, references }) =>
         .flatMap(importsOf)
         .flatMap((specifier) => packageOf(specifier) ?? []),
     )
-    expect(workspaceDependencies(manifest.dependencies).sort(), 'package.json').toEqual([...imported].sort())
+    const declared = bundledIn.has(folder) ? manifest.devDependencies : manifest.dependencies
+    expect(workspaceDependencies(declared).sort(), 'package.json').toEqual([...imported].sort())
     expect([...references].sort(), 'tsconfig.json').toEqual([...imported].sort())
+  })
+})
+
+describe('the published command line', () => {
+  const external = (specifier: string): boolean =>
+    packageOf(specifier) === undefined && !/^(\.|node:)/.test(specifier)
+
+  it('depends on what the packages that are bundled into it depend on, and on nothing else', () => {
+    const parts = new Set(bundledIn)
+    for (const part of parts) for (const next of layers.imports[part] ?? []) parts.add(next)
+    const bundled = packages.filter(({ folder }) => parts.has(folder) && !bundledIn.has(folder))
+    const command = packages.find(({ folder }) => folder === 'cli')!
+    const third = (kind: 'dependencies' | 'optionalDependencies'): string[] =>
+      bundled.flatMap(({ manifest }) => Object.keys(manifest[kind] ?? {})).filter(external)
+    const own = sourcesOf('cli').flatMap(importsOf).filter(external)
+    expect(Object.keys(command.manifest.dependencies!).sort()).toEqual(
+      [...new Set([...third('dependencies'), ...own])].sort(),
+    )
+    expect(Object.keys(command.manifest.optionalDependencies!).sort()).toEqual(
+      [...new Set(third('optionalDependencies'))].sort(),
+    )
   })
 })
 

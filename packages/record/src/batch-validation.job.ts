@@ -1,6 +1,6 @@
 /** `validateBatch` as a job for the codec pool: large compressed batches are checked off the event loop. */
 import type { Job } from '@millrace/base'
-import { asBuffer } from '@millrace/base'
+import { asBuffer, moduleBeside } from '@millrace/base'
 import type { BatchError } from './batch-error.ts'
 import type { BatchLimits } from './batch-validator.ts'
 import { validateBatch } from './batch-validator.ts'
@@ -13,7 +13,7 @@ export interface BatchValidationInput {
 
 export const batchValidation: Job<BatchValidationInput, BatchError | null> = {
   pool: 'codec',
-  module: import.meta.url,
+  module: moduleBeside('batch-validation.job', import.meta.url),
   run,
 }
 

@@ -3,7 +3,7 @@
  * requests under way answered, logs flushed, the clean mark written. A second signal ends it at once, as a crash would.
  */
 import type { Log } from '@millrace/base'
-import { trimMemory } from '@millrace/base/node'
+import { keepCompiledCode, trimMemory } from '@millrace/base/node'
 import { type ConfigSources, type LoadedConfig, loadConfig } from './config/load-config.ts'
 import { createLog } from './logging/log.ts'
 import type { RunningNode } from './node.ts'
@@ -15,7 +15,7 @@ export { StartupError }
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 const EXIT_UNEXPECTED = 70
 /** After the first clients, who came to see whether it is ready. */
-const TRIM_DELAY_MS = 1000
+const TIDY_DELAY_MS = 1000
 
 /**
  * Resolves when the node has stopped.
@@ -34,12 +34,18 @@ export async function runNode(sources: ConfigSources): Promise<void> {
     return
   }
   reportReady(node, loaded, log)
-  setTimeout(trimMemory, TRIM_DELAY_MS).unref()
+  setTimeout(tidyUp, TIDY_DELAY_MS).unref()
 
   const refusal = await Promise.race([stop.requested, node.refused])
   await node.close()
   if (refusal instanceof StartupError) throw refusal
   log.info({ uptimeMs: Math.round(performance.now()) }, `${nameOf(node)} has stopped cleanly`)
+}
+
+/** What starting left behind. */
+function tidyUp(): void {
+  keepCompiledCode()
+  trimMemory()
 }
 
 /** A broker may wait for a controller for a long time: a signal ends that, too. */

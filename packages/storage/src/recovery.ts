@@ -5,7 +5,7 @@
  * to durable data: nothing is changed, the report says where. Checksums are compared above the recovery point only;
  * below it, headers behind the last index entry of each segment show that its end is there. What a process left whose
  * sync had failed is written again first: it may only look as if it were stored.
- * Must not know: open logs, replicas. Runs inline or in the maintenance pool (`recover-segments-job.ts`).
+ * Must not know: open logs, replicas. Runs inline or in the maintenance pool (`recover-segments.job.ts`).
  */
 import { assert, BufferPool } from '@millrace/base'
 import type { Disk, Log as Logger, Offset } from '@millrace/base'

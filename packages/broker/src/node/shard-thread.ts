@@ -6,7 +6,7 @@
  */
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
-import { NetError } from '@millrace/base'
+import { moduleBeside, NetError } from '@millrace/base'
 import type { Log, Timers } from '@millrace/base'
 import type {
   AnnouncedPorts,
@@ -49,7 +49,7 @@ export class ShardThread implements LaunchedShard {
     this.#shard = start.shard
     const { port1, port2 } = new MessageChannel()
     const workerData: ShardWorkerData = { start, supervisor: port2 }
-    this.#worker = new Worker(new URL(`./shard.worker${import.meta.url.slice(-3)}`, import.meta.url), {
+    this.#worker = new Worker(new URL(moduleBeside('shard.worker', import.meta.url)), {
       name: `shard ${start.shard}`,
       workerData,
       transferList: [port2],

@@ -2,7 +2,7 @@
 import { workerData } from 'node:worker_threads'
 import { AssertionError } from '@millrace/base'
 import type { Env, Job, JobRunner, Log } from '@millrace/base'
-import { nodeEnv, nodeTimers, trimMemory } from '@millrace/base/node'
+import { keepCompiledCode, nodeEnv, nodeTimers, trimMemory } from '@millrace/base/node'
 import { Shard } from '../shard/shard.ts'
 import { Calls, PortClosedError } from '../thread/calls.ts'
 import type { LogLine, ShardWorkerData, SupervisorThreadCalls, WorkerCalls } from './thread-calls.ts'
@@ -11,7 +11,7 @@ import { threadPort } from './thread-port.ts'
 type SupervisorChannel = Calls<SupervisorThreadCalls, WorkerCalls>
 
 /** After the first clients, who came to see whether the broker is ready. */
-const TRIM_DELAY_MS = 1000
+const TIDY_DELAY_MS = 1000
 
 const { start, supervisor } = workerData as ShardWorkerData
 
@@ -48,7 +48,10 @@ shard = new Shard(env, start, {
   folderRemoved: (removed) => channel.call('folderRemoved', removed),
 })
 
-nodeTimers.after(TRIM_DELAY_MS, trimMemory)
+nodeTimers.after(TIDY_DELAY_MS, () => {
+  keepCompiledCode()
+  trimMemory()
+})
 
 function running(): Shard {
   if (shard === null) throw new AssertionError('a call came before the shard was made')

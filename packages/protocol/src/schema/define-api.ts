@@ -3,7 +3,7 @@
  * place that knows them; types, both codecs, the version table and the schema lock are derived from it.
  */
 import { assert } from '@millrace/base'
-import { fieldSpecs, type FieldSpec, type Fields, type InputOf, type ValueOf } from './field.ts'
+import { lazyFieldSpecs, type FieldSpec, type Fields, type InputOf, type ValueOf } from './field.ts'
 import { parseVersions, type VersionRange, type VersionsText } from './version-range.ts'
 
 /** Kinds of ports: brokers serve clients and each other, controllers serve the quorum and the brokers. */
@@ -85,10 +85,9 @@ export function defineApi<
     `${declaration.name} serves versions that it doesn't declare`,
   )
   const flexible = parseVersions(declaration.flexible)
-  const request = fieldSpecs(declaration.request)
-  const response = fieldSpecs(declaration.response)
-  assertTagsAreFlexible(request, flexible)
-  assertTagsAreFlexible(response, flexible)
+  const check = (fields: readonly FieldSpec[]): void => assertTagsAreFlexible(fields, flexible)
+  const request = lazyFieldSpecs(declaration.request, check)
+  const response = lazyFieldSpecs(declaration.response, check)
   return {
     key: declaration.key,
     name: declaration.name,
@@ -97,8 +96,12 @@ export function defineApi<
     flexible,
     served,
     advertised,
-    request,
-    response,
+    get request() {
+      return request()
+    },
+    get response() {
+      return response()
+    },
   }
 }
 

@@ -3,7 +3,7 @@
  * Keys, names, fields and tags are Kafka's; all versions use the compact encoding.
  */
 import { defaultMaker } from './default-value.ts'
-import { fieldSpecs, type FieldSpec, type Fields, type InputOf, type ValueOf } from './field.ts'
+import { lazyFieldSpecs, type FieldSpec, type Fields, type InputOf, type ValueOf } from './field.ts'
 import { parseVersions, type VersionRange, type VersionsText } from './version-range.ts'
 
 declare const recordTypes: unique symbol
@@ -32,11 +32,14 @@ export function defineRecord<const Name extends string, F extends Fields>(declar
   readonly versions: VersionsText
   readonly fields: F
 }): RecordSchema<Name, ValueOf<F>, InputOf<F>> {
+  const fields = lazyFieldSpecs(declaration.fields)
   return {
     key: declaration.key,
     name: declaration.name,
     versions: parseVersions(declaration.versions),
-    fields: fieldSpecs(declaration.fields),
+    get fields() {
+      return fields()
+    },
   }
 }
 

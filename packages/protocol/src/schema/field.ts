@@ -173,7 +173,31 @@ export function struct<F extends Fields, const O extends Options<never>>(
   fields: F,
   options?: O,
 ): Declared<ValueOf<F>, InputOf<F>, O> {
-  return { type: { kind: 'struct', fields: fieldSpecs(fields) }, options: options ?? {} }
+  const specs = lazyFieldSpecs(fields)
+  const type: TypeSpec = {
+    kind: 'struct',
+    get fields() {
+      return specs()
+    },
+  }
+  return { type, options: options ?? {} }
+}
+
+/**
+ * Resolved when first asked for, and checked then: a process declares every API and record, which costs at each start and
+ * in each thread, and speaks a few.
+ */
+export function lazyFieldSpecs(
+  fields: Fields,
+  check: (specs: readonly FieldSpec[]) => void = () => {},
+): () => readonly FieldSpec[] {
+  let specs: readonly FieldSpec[] | null = null
+  return () => {
+    if (specs !== null) return specs
+    const resolved = fieldSpecs(fields)
+    check(resolved)
+    return (specs = resolved)
+  }
 }
 
 /** The fields of one struct, with names, defaults and native positions resolved. */
