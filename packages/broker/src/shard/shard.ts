@@ -8,7 +8,7 @@
  * the order of its commits.
  */
 import { BufferPool } from '@millrace/base'
-import type { Endpoint, Env } from '@millrace/base'
+import type { Endpoint, Env, NodeId } from '@millrace/base'
 import { Server } from '@millrace/net'
 import type { Dispatch, RequestContext } from '@millrace/net'
 import { isAvailable, MetadataDelta } from '@millrace/metadata'
@@ -34,10 +34,13 @@ import type { Port } from '../thread/port.ts'
 import { TopicTable } from '../topics/topic-table.ts'
 import { ClusterView } from './cluster-view.ts'
 import { LogOpener } from './log-opener.ts'
+import { LostLeaders } from './lost-leaders.ts'
+import { MetadataWaits } from './metadata-waits.ts'
 import { PartitionHost } from './partition-host.ts'
 import type {
   AnnouncedPorts,
   BrokerStanding,
+  LeaderLoss,
   PartitionCheckpoint,
   ShardControl,
   ShardListen,
@@ -58,6 +61,8 @@ export class Shard implements ShardControl {
   readonly #partitions: PartitionHost
   readonly #replicaClock: ReplicaClock
   readonly #fetcher: ReplicaFetcher
+  readonly #lostLeaders: LostLeaders
+  readonly #metadataWaits: MetadataWaits
   readonly #proposals: AlterPartitionQueue
   readonly #replicaServing: ReplicaServing
   readonly #peers: ShardPeers
@@ -77,8 +82,14 @@ export class Shard implements ShardControl {
     this.#deadlines = new Deadlines(env.clock, env.timers)
     this.#stagedWrites = new StagedWrites(env.timers)
     this.#replicaClock = new ReplicaClock(env.timers)
-    this.#fetcher = new ReplicaFetcher({ env, nodeId: config.nodeId, pool })
-    this.#cluster.isLost = (id) => this.#fetcher.isLost(id)
+    this.#metadataWaits = new MetadataWaits(this.#deadlines)
+    const onLostChanged = (leaderId: NodeId, isLost: boolean): void => {
+      this.#metadataWaits.onChange()
+      if (config.shards > 1) void supervisor.leaderLost({ shard: start.shard, leaderId, isLost })
+    }
+    this.#fetcher = new ReplicaFetcher({ env, nodeId: config.nodeId, pool, onLostChanged })
+    this.#lostLeaders = new LostLeaders(env.clock, this.#fetcher, this.#cluster.image)
+    this.#cluster.lostForMs = (id) => this.#lostLeaders.lostForMs(id)
     this.#proposals = new AlterPartitionQueue({
       nodeId: config.nodeId,
       timers: env.timers,
@@ -113,6 +124,7 @@ export class Shard implements ShardControl {
         allocate: () =>
           supervisor.allocateProducerIds({ brokerId: config.nodeId, brokerEpoch: this.#brokerEpoch }),
       }),
+      metadataWaits: this.#metadataWaits,
       topicCreation: new TopicCreation(controller, this.#deadlines, config.autoCreateWaitMs),
       isDraining,
       describeConfigs: (request) => supervisor.describeConfigs(request),
@@ -134,6 +146,7 @@ export class Shard implements ShardControl {
       .replayAll(records)
       .apply(position)
       .with({ controllerId })
+    this.#lostLeaders.onImage(this.#cluster.image)
     this.#fetcher.onImage(this.#cluster.image)
     await this.#partitions.openAll(this.#cluster.image, placements, this.#start.isRestart)
   }
@@ -171,12 +184,20 @@ export class Shard implements ShardControl {
     this.#cluster.standing = standing
   }
 
+  async leaderLost({ leaderId, isLost }: LeaderLoss): Promise<void> {
+    this.#lostLeaders.onTold(leaderId, isLost)
+    this.#metadataWaits.onChange()
+  }
+
   async publish({ records, position, controllerId, placements }: ShardUpdate): Promise<void> {
     const delta = new MetadataDelta(this.#cluster.image).replayAll(records)
     const image = delta.apply(position).with({ controllerId })
     this.#cluster.image = image
+    this.#lostLeaders.onImage(image)
     this.#fetcher.onImage(image)
-    await this.#partitions.apply(delta, image, placements)
+    const applied = this.#partitions.apply(delta, image, placements)
+    this.#metadataWaits.onChange()
+    await applied
   }
 
   async checkpoints(): Promise<readonly PartitionCheckpoint[]> {
@@ -195,6 +216,7 @@ export class Shard implements ShardControl {
     this.#draining = true
     const closed = this.#server.close(this.#config.drainTimeoutMs)
     this.#replicaServing.drain()
+    this.#metadataWaits.hurry()
     for (const partition of this.#partitions.partitions()) partition.wakeFetches()
     await closed
   }

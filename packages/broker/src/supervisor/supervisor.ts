@@ -25,6 +25,7 @@ import type { MetadataUpdate } from '../metadata-publisher.ts'
 import type {
   BrokerStanding,
   ControllerCall,
+  LeaderLoss,
   ShardStart,
   ShardUpdate,
   StartingPoint,
@@ -103,6 +104,7 @@ export class Supervisor {
       lostFollowers: async () => {
         if (this.#standing === 'session-over') this.#stand('replaced')
       },
+      leaderLost: async (loss) => this.#tellOthers(loss),
       saveCheckpoint: (checkpoint) => checkpoints.saveCheckpoint(checkpoint),
       forgetPartition: (partition) => checkpoints.forgetPartition(partition),
       folderRemoved: (removed) => checkpoints.folderRemoved(removed),
@@ -292,6 +294,11 @@ export class Supervisor {
     if (standing === 'replaced')
       this.#options.env.log.warn({}, 'cut off: no controller answers, and followers have gone')
     for (const slot of this.#slots) void slot.ask((shard) => shard.setStanding(standing))
+  }
+
+  #tellOthers(loss: LeaderLoss): void {
+    for (const slot of this.#slots)
+      if (slot.index !== loss.shard) void slot.ask((shard) => shard.leaderLost(loss))
   }
 
   async #controllerRequest<N extends ForwardedApi>({

@@ -78,7 +78,7 @@ class PairRig {
     const pool = new BufferPool({ maxPooledBytes: 1 << 24 })
     const metadata = new LocalMetadata()
     metadata.register(NODE, { port: 9092 })
-    const fetcher = new ReplicaFetcher({ env, pool, nodeId: FOLLOWER })
+    const fetcher = new ReplicaFetcher({ env, pool, nodeId: FOLLOWER, onLostChanged: () => {} })
     fetcher.onImage(metadata.image)
     const serving = this.#serving(pool)
     const server = new Server({

@@ -252,6 +252,7 @@ export class ShardFixture implements AsyncDisposable {
       alterPartition: () => Promise.reject(new Error('no partition of this fixture has followers')),
       allocateProducerIds: () => Promise.reject(new Error('no producer of this fixture is idempotent')),
       lostFollowers: async () => {},
+      leaderLost: async () => {},
       saveCheckpoint: async () => {},
       forgetPartition: async () => {},
       folderRemoved: async ({ path }) => void this.removedFolders.push(path),

@@ -102,6 +102,8 @@ export class FetcherRig {
   readonly metadata = new LocalMetadata()
   readonly pool = new BufferPool({ maxPooledBytes: 1 << 24 })
   readonly fetcher: ReplicaFetcher
+  /** As others were told. */
+  readonly losses: [id: NodeId, isLost: boolean][] = []
   #nextFetchId = 1
 
   constructor(leaderPort: number | null = 9092) {
@@ -110,6 +112,7 @@ export class FetcherRig {
       env: { clock, timers, log, net: this.net.net },
       nodeId: FOLLOWER,
       pool: this.pool,
+      onLostChanged: (id, isLost) => void this.losses.push([id, isLost]),
     })
     if (leaderPort !== null) this.register(leaderPort)
   }
@@ -117,6 +120,10 @@ export class FetcherRig {
   register(port: number, id: NodeId = LEADER): void {
     this.metadata.register(id, { port })
     this.fetcher.onImage(this.metadata.image)
+  }
+
+  isLost(id: NodeId): boolean {
+    return this.fetcher.lostAtMs(id) !== null
   }
 
   listen(port: number): ScriptedLeader {
