@@ -17,7 +17,7 @@ interface EarlyAppend {
 }
 
 /** Metadata is everywhere within milliseconds of its commit, unless a machine is short of processors. */
-const WAIT_MAX_MS = 100
+const WAIT_MAX_MS = 250
 /** A producer has five requests of a MiB on their way, as a rule. */
 const BYTES_MAX = 8 * 1024 * 1024
 

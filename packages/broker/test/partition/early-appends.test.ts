@@ -45,10 +45,10 @@ describe('an append that comes to a follower in sync', () => {
     expect(append.errorCode).toBe(ErrorCode.NOT_LEADER_OR_FOLLOWER)
   })
 
-  it('is refused after a tenth of a second without news, and others at once until there are some', () => {
+  it('is refused after a quarter of a second without news, and others at once until there are some', () => {
     const rig = follower()
     const append = rig.append(sent('a', 0))
-    rig.time.advance(99)
+    rig.time.advance(249)
     expect(append.settled).toBe(false)
     rig.time.advance(1)
     expect(append.errorCode).toBe(ErrorCode.NOT_LEADER_OR_FOLLOWER)
