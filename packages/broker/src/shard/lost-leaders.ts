@@ -16,7 +16,7 @@ export interface OwnLinks {
 }
 
 /** The controller finds out in less whether a broker is gone; if it has not, the broker is only out of this one's reach. */
-export const LOST_MAX_MS = 2000
+const LOST_MAX_MS = 2000
 
 export class LostLeaders {
   readonly #clock: Clock
