@@ -305,7 +305,7 @@ export class Partition implements ReplicaEvents {
 
   /** It can be elected, or is already and has not begun, and its clients are none of those that it had as leader. */
   get #mayLeadSoon(): boolean {
-    if (this.#closed || !this.#image.isr.includes(this.#nodeId)) return false
+    if (this.#closed || this.log.failure !== null || !this.#image.isr.includes(this.#nodeId)) return false
     return this.#surroundings.clock.monoMs() - this.#ledUntilMs > FORMER_LEADER_MS
   }
 
