@@ -118,15 +118,15 @@ export class NativeSender implements SteadySender {
 }
 
 const DELIVERY = /^(stored|failed) (\d+)(?: (.*))?$/
-/** What an application changes of librdkafka's settings; the rest is as it comes. */
+/** What an application changes of librdkafka's settings, as docs/failover.md advises; the rest is as it comes. */
 const SETTINGS = {
   acks: 'all',
   'enable.idempotence': 'true',
   'linger.ms': '0',
-  'retry.backoff.ms': '10',
+  'retry.backoff.ms': '50',
   'reconnect.backoff.ms': '10',
   'reconnect.backoff.max.ms': '100',
-  'topic.metadata.refresh.fast.interval.ms': '50',
+  'topic.metadata.refresh.fast.interval.ms': '20',
   'socket.timeout.ms': '3000',
 }
 

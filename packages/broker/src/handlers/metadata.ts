@@ -5,7 +5,8 @@
  * - A missing topic is created when both broker and request allow it (v4+ says so; before, it is implied). The answer
  *   waits for its leader, a moment; LEADER_NOT_AVAILABLE, which every client retries, if that takes too long.
  * - The controller named is a broker, this one unless it is fenced: it passes on what only the controller can do.
- * - A leader whose process is most likely gone is not named, although the controller has not said so yet.
+ * - A leader whose process is most likely gone is not named, although the controller has not said so yet. On Kafka's wire
+ *   the answer waits for the election, a moment: see `metadata-hold.ts`.
  * - A fenced broker answers, too, with what it last knew.
  */
 import { NO_NODE, ZERO_UUID } from '@millrace/base'
@@ -16,8 +17,10 @@ import { ErrorCode } from '@millrace/protocol'
 import type { Handler, RequestOf, ResponseInputOf } from '@millrace/protocol'
 import type { ShardConfig } from '../config.ts'
 import type { CameIn, ClusterView } from '../shard/cluster-view.ts'
+import type { MetadataWaits } from '../shard/metadata-waits.ts'
 import type { TopicTable } from '../topics/topic-table.ts'
 import { ALL_CLUSTER_OPERATIONS, ALL_TOPIC_OPERATIONS } from './authorized-operations.ts'
+import { MetadataHold } from './metadata-hold.ts'
 import type { TopicCreation } from './topic-creation.ts'
 
 type MetadataRequest = RequestOf<'Metadata'>
@@ -31,10 +34,12 @@ interface MetadataSurroundings {
   readonly cluster: ClusterView
   readonly topics: TopicTable
   readonly topicCreation: TopicCreation
+  readonly metadataWaits: MetadataWaits
 }
 
 export function metadataHandler(surroundings: MetadataSurroundings): Handler<'Metadata', RequestContext> {
-  const { config, cluster, topicCreation } = surroundings
+  const { config, cluster, topicCreation, metadataWaits } = surroundings
+  const hold = new MetadataHold(cluster, metadataWaits)
   return (request, context) => {
     const answer = (refused: ReadonlyMap<string, number>): MetadataResponse => {
       const { connection, apiVersion } = context
@@ -51,7 +56,7 @@ export function metadataHandler(surroundings: MetadataSurroundings): Handler<'Me
     }
     const missing =
       config.autoCreateTopics && request.allowAutoTopicCreation ? creatable(request, cluster) : []
-    if (missing.length === 0) return answer(NOTHING_REFUSED)
+    if (missing.length === 0) return hold.answer(request, context, () => answer(NOTHING_REFUSED))
     return topicCreation.create(missing, context).then(answer)
   }
 }

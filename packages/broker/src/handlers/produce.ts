@@ -5,6 +5,7 @@
  *   after every in-sync replica has it, which under the flush policy `commit` means flushed.
  * - Batches with a producer id are stored once and in order, however often they come (`Log.checkProducers`).
  *   Transactional batches are refused, because no transaction can have been begun.
+ * - A follower that can be elected keeps what it is sent for a moment: the client may have heard of it first.
  */
 import { NO_OFFSET } from '@millrace/base'
 import type { Uuid } from '@millrace/base'
@@ -16,7 +17,7 @@ import type { Deadlines } from '../deadlines.ts'
 import { Append } from '../partition/append.ts'
 import type { RequiredAcks } from '../partition/append.ts'
 import type { Partition } from '../partition/partition.ts'
-import { ledPartition } from '../topics/topic-table.ts'
+import { appendedPartition } from '../topics/topic-table.ts'
 import type { ClusterView } from '../shard/cluster-view.ts'
 import type { TopicTable } from '../topics/topic-table.ts'
 import { LeaderHints } from './leader-hints.ts'
@@ -46,7 +47,7 @@ export function produceHandler({
       const topic = topics.find(name, topicId)
       produce.beginTopic(name, topicId)
       for (const { index, records } of partitionData) {
-        const partition = ledPartition(topic, index)
+        const partition = appendedPartition(topic, index)
         const append = produce.beginPartition(index, typeof partition === 'number' ? null : partition)
         if (typeof partition === 'number') {
           append.fail(partition, null)

@@ -17,7 +17,7 @@ import type {
   ShardStopped,
   ShardUpdate,
 } from '../shard/shard-control.ts'
-import type { PartitionCheckpoint, SupervisorCalls } from '../shard/shard-control.ts'
+import type { LeaderLoss, PartitionCheckpoint, SupervisorCalls } from '../shard/shard-control.ts'
 import { Calls, PortClosedError, RemoteError } from '../thread/calls.ts'
 import type { LaunchedShard } from '../supervisor/shard-launcher.ts'
 import type { PooledJobs } from './pooled-jobs.ts'
@@ -69,6 +69,7 @@ export class ShardThread implements LaunchedShard {
       allocateProducerIds: (request) => supervisor.allocateProducerIds(request),
       describeConfigs: (request) => supervisor.describeConfigs(request),
       lostFollowers: () => supervisor.lostFollowers(),
+      leaderLost: (loss) => supervisor.leaderLost(loss),
       saveCheckpoint: (checkpoint) => supervisor.saveCheckpoint(checkpoint),
       logFailed: (failure) => supervisor.logFailed(failure),
       forgetPartition: (partition) => supervisor.forgetPartition(partition),
@@ -104,6 +105,10 @@ export class ShardThread implements LaunchedShard {
 
   setStanding(standing: BrokerStanding): Promise<void> {
     return this.#calls.call('setStanding', standing)
+  }
+
+  leaderLost(loss: LeaderLoss): Promise<void> {
+    return this.#calls.call('leaderLost', loss)
   }
 
   publish(update: ShardUpdate): Promise<void> {

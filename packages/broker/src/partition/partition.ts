@@ -9,7 +9,7 @@
  * used again, and before the replica hears of a change of its role.
  */
 import { DiskError, ownedCopy } from '@millrace/base'
-import type { BufferPool, Clock, LeaderEpoch, Log as Journal, Offset, Uuid } from '@millrace/base'
+import type { BufferPool, Clock, LeaderEpoch, Log as Journal, NodeId, Offset, Uuid } from '@millrace/base'
 import { ErrorCode } from '@millrace/protocol'
 import type { PartitionImage } from '@millrace/metadata'
 import type { AckError, AckWait, ReplicaRole } from '@millrace/replication'
@@ -26,6 +26,7 @@ import { batchLimitsAt } from '../topics/topic-settings.ts'
 import type { TopicSettings } from '../topics/topic-settings.ts'
 import type { Append } from './append.ts'
 import { refuse } from './batch-refusal.ts'
+import { EarlyAppends } from './early-appends.ts'
 import type { BatchValidator } from './batch-validator.ts'
 import type { FetchWait } from './fetch-wait.ts'
 import type { StagedWrites } from './staged-writes.ts'
@@ -61,6 +62,11 @@ export type PartitionRead =
 
 type Duplicate = ProducerVerdict & { readonly kind: 'duplicate' }
 
+/** How long after an append others may come that its producer sent behind it, before it knew of the refusal. */
+const PIPELINE_MS = 2000
+/** Clients of a leader that leads no more come back until they have asked for metadata: they had better do so soon. */
+const FORMER_LEADER_MS = 5000
+
 export class Partition implements ReplicaEvents {
   readonly topic: string
   readonly topicId: Uuid
@@ -75,11 +81,18 @@ export class Partition implements ReplicaEvents {
     // No read of a connection comes after this that would have it written.
     this.#surroundings.stagedWrites.writeSoon()
   })
+  readonly #early: EarlyAppends
+  #image: PartitionImage
   #settings: TopicSettings
   #staged: Append[] = []
   #stagedBytes = 0
   /** What waiting fetches are told when the high watermark passes it. */
   readonly #unread = new WrittenBytes()
+  /** The last append that its producer is to send again. */
+  #refused = { atMs: -Infinity, errorCode: ErrorCode.NONE as number }
+  #hasLeaderRole = false
+  /** When it lost that role. */
+  #ledUntilMs = -Infinity
   #closed = false
   /** What those who wait are told when it is closed. */
   #closedWith: number | null = null
@@ -90,8 +103,12 @@ export class Partition implements ReplicaEvents {
     this.topicId = options.topicId
     this.index = options.index
     this.log = options.log
+    this.#image = options.image
     this.#settings = options.settings
     this.#surroundings = options.surroundings
+    this.#early = new EarlyAppends(options.surroundings.replicas.deadlines, (append) =>
+      this.#refuse(append, this.#closedWith ?? ErrorCode.NOT_LEADER_OR_FOLLOWER),
+    )
     this.replica = new ReplicaDriver({
       ...options,
       surroundings: options.surroundings.replicas,
@@ -130,11 +147,17 @@ export class Partition implements ReplicaEvents {
 
   /** Takes one batch; `append` settles when it may be answered, at once when it is refused. */
   append(batch: Buffer, append: Append): void {
+    if (!this.isLed) {
+      if (!this.#mayLeadSoon || !this.#early.add(batch, append))
+        this.#refuse(append, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+      return
+    }
     if (this.log.failure !== null) return append.fail(ErrorCode.KAFKA_STORAGE_ERROR, this.log.failure.message)
+    this.#releaseEarly()
     const refusal = this.replica.appendRefusal(append.requiredAcks)
     if (refusal !== null) {
       append.tellsLogStart = refusal === 'NOT_ENOUGH_REPLICAS'
-      return append.fail(errorCodeOf(refusal), null)
+      return this.#refuse(append, errorCodeOf(refusal))
     }
     const { validator, clock } = this.#surroundings
     const limits = batchLimitsAt(this.#settings, clock.wallMs())
@@ -192,7 +215,12 @@ export class Partition implements ReplicaEvents {
   /** The partition's replicas, its ISR or its leadership changed. */
   update(image: PartitionImage): void {
     this.writeStaged()
+    const { leaderEpoch } = this.#image
+    this.#image = image
     this.replica.update(image)
+    if (image.leaderEpoch !== leaderEpoch) this.#early.reset()
+    if (this.isLed) this.#releaseEarly()
+    else if (image.leaderEpoch !== leaderEpoch && image.leader !== this.#nodeId) this.#early.refuseAll()
   }
 
   reconfigure(settings: TopicSettings): void {
@@ -236,12 +264,16 @@ export class Partition implements ReplicaEvents {
     this.#closedWith = errorCode
     this.replica.stop()
     this.#validationQueue.clear((append) => append.fail(errorCode, null))
+    this.#early.refuseAll()
     this.wakeFetches()
   }
 
   /* ------------------------------------------------ what the replica says */
 
   onRole(role: ReplicaRole): void {
+    const { clock } = this.#surroundings
+    if (this.#hasLeaderRole && role !== 'leader') this.#ledUntilMs = clock.monoMs()
+    this.#hasLeaderRole = role === 'leader'
     if (role === 'leader') return
     this.#validationQueue.clear((append) => append.fail(ErrorCode.NOT_LEADER_OR_FOLLOWER, null))
     this.wakeFetches()
@@ -267,6 +299,36 @@ export class Partition implements ReplicaEvents {
 
   /* ------------------------------------------------ appends */
 
+  get #nodeId(): NodeId {
+    return this.#surroundings.replicas.nodeId
+  }
+
+  /** It can be elected, or is already and has not begun, and its clients are none of those that it had as leader. */
+  get #mayLeadSoon(): boolean {
+    if (this.#closed || this.log.failure !== null || !this.#image.isr.includes(this.#nodeId)) return false
+    return this.#surroundings.clock.monoMs() - this.#ledUntilMs > FORMER_LEADER_MS
+  }
+
+  /**
+   * What is missing before a batch was refused here a moment ago, when this replica did not lead yet or had not enough
+   * others, and will come again, this batch after it. OUT_OF_ORDER_SEQUENCE_NUMBER would be the end of librdkafka's producer.
+   */
+  get #isGapOfRefused(): boolean {
+    return this.#surroundings.clock.monoMs() - this.#refused.atMs < PIPELINE_MS
+  }
+
+  #refuse(append: Append, errorCode: number): void {
+    this.#refused = { atMs: this.#surroundings.clock.monoMs(), errorCode }
+    append.fail(errorCode, null)
+  }
+
+  /** Nothing that comes later may be appended before. */
+  #releaseEarly(): void {
+    if (this.#early.isEmpty) return
+    this.#early.release((batch, append) => this.append(batch, append))
+    this.#surroundings.stagedWrites.writeSoon()
+  }
+
   #onVerdict(append: Append, batch: Buffer, verdict: Verdict): void {
     if (verdict === null) this.#stage(append, batch)
     else if (verdict instanceof Error) append.fail(ErrorCode.UNKNOWN_SERVER_ERROR, verdict.message)
@@ -275,7 +337,12 @@ export class Partition implements ReplicaEvents {
 
   #stage(append: Append, batch: Buffer): void {
     const verdict = this.log.checkProducers(batch)
-    if (verdict.kind === 'refused') return refuseProducer(append, verdict)
+    if (verdict.kind === 'refused') {
+      // Not a refusal that others could be explained by: a gap that stays shows in the end.
+      if (verdict.refusal !== 'invalid-producer-epoch' && this.#isGapOfRefused)
+        return append.fail(this.#refused.errorCode, verdict.message)
+      return refuseProducer(append, verdict)
+    }
     if (verdict.kind === 'duplicate') return this.#stageDuplicate(append, verdict)
     const info = this.#appendToLog(append, batch)
     if (info === null) return

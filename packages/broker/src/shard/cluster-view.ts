@@ -26,8 +26,8 @@ export class ClusterView {
   image: MetadataImage
   ports: AnnouncedPorts
   standing: BrokerStanding = 'in-session'
-  /** Whether a broker's process is most likely gone, though the metadata does not say so yet. */
-  isLost: (id: NodeId) => boolean = () => false
+  /** For how long a broker's process has most likely been gone, though the metadata does not say so; null: it is not. */
+  lostForMs: (id: NodeId) => number | null = () => null
 
   constructor(config: ViewConfig) {
     this.#config = config
@@ -91,7 +91,7 @@ export class ClusterView {
    */
   shownLeader({ leader, replicas }: PartitionImage): NodeId {
     const isReplaced = this.standing === 'replaced' && this.isSelf(leader) && replicas.length > 1
-    return isReplaced || this.isLost(leader) ? NO_NODE : leader
+    return isReplaced || this.lostForMs(leader) !== null ? NO_NODE : leader
   }
 
   /**

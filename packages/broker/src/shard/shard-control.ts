@@ -97,6 +97,13 @@ export interface ShardStopped {
  */
 export type BrokerStanding = 'in-session' | 'session-over' | 'replaced'
 
+export interface LeaderLoss {
+  readonly shard: number
+  readonly leaderId: NodeId
+  /** False: it is there after all. */
+  readonly isLost: boolean
+}
+
 /** What the supervisor asks of a shard, in this order: open, listen, announce, then
  * the rest as it comes, and in the end drain and close. */
 export interface ShardControl {
@@ -106,6 +113,8 @@ export interface ShardControl {
   listen(listen: ShardListen): Promise<ShardPorts>
   announce(ports: AnnouncedPorts): Promise<void>
   setStanding(standing: BrokerStanding): Promise<void>
+  /** Another shard has lost its connections to a broker, or has one again. */
+  leaderLost(loss: LeaderLoss): Promise<void>
   /** Resolves when the change is applied. */
   publish(update: ShardUpdate): Promise<void>
   checkpoints(): Promise<readonly PartitionCheckpoint[]>
@@ -130,6 +139,8 @@ export interface SupervisorCalls {
   describeConfigs(request: RequestOf<'DescribeConfigs'>): Promise<ResponseInputOf<'DescribeConfigs'>>
   /** The broker is out of session, and a partition that it leads has lost its followers. */
   lostFollowers(): Promise<void>
+  /** This shard has lost its connections to a leader, whose process is most likely gone; or has one again. */
+  leaderLost(loss: LeaderLoss): Promise<void>
   /** Makes these offsets durable now. */
   saveCheckpoint(checkpoint: PartitionCheckpoint): Promise<void>
   /** A log was fenced because of what the disk said; the rest of the data folder may be concerned, too. */

@@ -8,7 +8,7 @@
  * the order of its commits.
  */
 import { BufferPool } from '@millrace/base'
-import type { Endpoint, Env } from '@millrace/base'
+import type { Endpoint, Env, NodeId } from '@millrace/base'
 import { Server } from '@millrace/net'
 import type { Dispatch, RequestContext } from '@millrace/net'
 import { isAvailable, MetadataDelta } from '@millrace/metadata'
@@ -35,10 +35,13 @@ import type { Port } from '../thread/port.ts'
 import { TopicTable } from '../topics/topic-table.ts'
 import { ClusterView } from './cluster-view.ts'
 import { LogOpener } from './log-opener.ts'
+import { LostLeaders } from './lost-leaders.ts'
+import { MetadataWaits } from './metadata-waits.ts'
 import { PartitionHost } from './partition-host.ts'
 import type {
   AnnouncedPorts,
   BrokerStanding,
+  LeaderLoss,
   PartitionCheckpoint,
   ShardControl,
   ShardListen,
@@ -60,6 +63,8 @@ export class Shard implements ShardControl {
   readonly #replicaClock: ReplicaClock
   readonly #quotas: ReplicationQuotas
   readonly #fetcher: ReplicaFetcher
+  readonly #lostLeaders: LostLeaders
+  readonly #metadataWaits: MetadataWaits
   readonly #proposals: AlterPartitionQueue
   readonly #replicaServing: ReplicaServing
   readonly #peers: ShardPeers
@@ -81,8 +86,14 @@ export class Shard implements ShardControl {
     this.#replicaClock = new ReplicaClock(env.timers)
     this.#quotas = new ReplicationQuotas(env.clock, start.quotaMemory)
     const { leader: leaderQuota, follower: quota } = this.#quotas
-    this.#fetcher = new ReplicaFetcher({ env, nodeId: config.nodeId, pool, quota })
-    this.#cluster.isLost = (id) => this.#fetcher.isLost(id)
+    this.#metadataWaits = new MetadataWaits(this.#deadlines)
+    const onLostChanged = (leaderId: NodeId, isLost: boolean): void => {
+      this.#metadataWaits.onChange()
+      if (config.shards > 1) void supervisor.leaderLost({ shard: start.shard, leaderId, isLost })
+    }
+    this.#fetcher = new ReplicaFetcher({ env, nodeId: config.nodeId, pool, quota, onLostChanged })
+    this.#lostLeaders = new LostLeaders(env.clock, this.#fetcher, this.#cluster.image)
+    this.#cluster.lostForMs = (id) => this.#lostLeaders.lostForMs(id)
     this.#proposals = new AlterPartitionQueue({
       nodeId: config.nodeId,
       timers: env.timers,
@@ -118,6 +129,7 @@ export class Shard implements ShardControl {
         allocate: () =>
           supervisor.allocateProducerIds({ brokerId: config.nodeId, brokerEpoch: this.#brokerEpoch }),
       }),
+      metadataWaits: this.#metadataWaits,
       topicCreation: new TopicCreation(controller, this.#deadlines, config.autoCreateWaitMs),
       isDraining,
       describeConfigs: (request) => supervisor.describeConfigs(request),
@@ -139,6 +151,7 @@ export class Shard implements ShardControl {
       .replayAll(records)
       .apply(position)
       .with({ controllerId })
+    this.#lostLeaders.onImage(this.#cluster.image)
     this.#fetcher.onImage(this.#cluster.image)
     this.#configureQuotas()
     await this.#partitions.openAll(this.#cluster.image, placements, this.#start.isRestart)
@@ -177,16 +190,23 @@ export class Shard implements ShardControl {
     this.#cluster.standing = standing
   }
 
+  async leaderLost({ leaderId, isLost }: LeaderLoss): Promise<void> {
+    this.#lostLeaders.onTold(leaderId, isLost)
+    this.#metadataWaits.onChange()
+  }
+
   async publish({ records, position, controllerId, placements }: ShardUpdate): Promise<void> {
     const delta = new MetadataDelta(this.#cluster.image).replayAll(records)
     const image = delta.apply(position).with({ controllerId })
     this.#cluster.image = image
+    this.#lostLeaders.onImage(image)
     this.#fetcher.onImage(image)
     if (delta.configs.changedBrokers.size > 0) this.#configureQuotas()
     const applied = this.#partitions.apply(delta, image, placements)
     // What replicas know of themselves has changed by now, and this may let go what was held up.
     this.#fetcher.onThrottlesChanged()
     this.#replicaServing.onThrottlesChanged()
+    this.#metadataWaits.onChange()
     await applied
   }
 
@@ -206,6 +226,7 @@ export class Shard implements ShardControl {
     this.#draining = true
     const closed = this.#server.close(this.#config.drainTimeoutMs)
     this.#replicaServing.drain()
+    this.#metadataWaits.hurry()
     for (const partition of this.#partitions.partitions()) partition.wakeFetches()
     await closed
   }

@@ -10,7 +10,12 @@ import type { LogFailure, PartitionCheckpoint, SupervisorCalls } from '../shard/
 
 export class CheckpointWriter implements Omit<
   SupervisorCalls,
-  'controllerRequest' | 'alterPartition' | 'allocateProducerIds' | 'describeConfigs' | 'lostFollowers'
+  | 'controllerRequest'
+  | 'alterPartition'
+  | 'allocateProducerIds'
+  | 'describeConfigs'
+  | 'lostFollowers'
+  | 'leaderLost'
 > {
   readonly #directory: LogDirectory
   readonly #log: Log

@@ -26,6 +26,7 @@ import { newQuotaMemory } from '../replica/replication-quotas.ts'
 import type {
   BrokerStanding,
   ControllerCall,
+  LeaderLoss,
   ShardStart,
   ShardUpdate,
   StartingPoint,
@@ -105,6 +106,7 @@ export class Supervisor {
       lostFollowers: async () => {
         if (this.#standing === 'session-over') this.#stand('replaced')
       },
+      leaderLost: async (loss) => this.#tellOthers(loss),
       saveCheckpoint: (checkpoint) => checkpoints.saveCheckpoint(checkpoint),
       logFailed: (failure) => checkpoints.logFailed(failure),
       forgetPartition: (partition) => checkpoints.forgetPartition(partition),
@@ -297,6 +299,11 @@ export class Supervisor {
     if (standing === 'replaced')
       this.#options.env.log.warn({}, 'cut off: no controller answers, and followers have gone')
     for (const slot of this.#slots) void slot.ask((shard) => shard.setStanding(standing))
+  }
+
+  #tellOthers(loss: LeaderLoss): void {
+    for (const slot of this.#slots)
+      if (slot.index !== loss.shard) void slot.ask((shard) => shard.leaderLost(loss))
   }
 
   async #controllerRequest<N extends ForwardedApi>({

@@ -95,3 +95,9 @@ export function ledPartition(
   // On another shard: it moved between the request's split and its arrival here.
   return 'errorCode' in slot ? slot.errorCode : ErrorCode.NOT_LEADER_OR_FOLLOWER
 }
+
+/** As `ledPartition`, for appends: a replica that does not lead refuses them itself, for it may be about to. */
+export function appendedPartition(topic: TopicEntry | undefined, index: number): Partition | number {
+  const slot = topic?.slots[index]
+  return slot instanceof Partition ? slot : ledPartition(topic, index)
+}

@@ -38,6 +38,12 @@ export const IMAGE: PartitionImage = {
   leaderRecoveryState: 0,
 }
 
+/** Peers that never answer. */
+const SILENT = {
+  fetches: { fetch: () => {}, cancel: () => {}, onImage: () => {}, close: () => {} },
+  proposals: { alterPartition: () => {}, refuseLeadership: () => {} },
+}
+
 export function settingsOf(configs: Readonly<Record<string, string>>): TopicSettings {
   const sources = brokerConfigSources(MetadataImage.empty('test'), NODE, new Map())
   return topicSettings(resolveTopicConfig(new Map(Object.entries(configs)), sources), NODE)
@@ -72,7 +78,10 @@ export class PartitionRig {
         stagedWrites: this.stagedWrites,
         validator: new BatchValidator({ run }, INLINE_BYTES_MAX),
         journal: silentLog,
-        replicas: replicaSurroundings(this.time, this.deadlines),
+        replicas: {
+          ...replicaSurroundings(this.time, this.deadlines),
+          ...(image.replicas.length > 1 && SILENT),
+        },
       },
     })
     this.partition.start()

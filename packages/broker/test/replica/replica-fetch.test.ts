@@ -81,7 +81,13 @@ class PairRig {
     const pool = new BufferPool({ maxPooledBytes: 1 << 24 })
     const metadata = new LocalMetadata()
     metadata.register(NODE, { port: 9092 })
-    const fetcher = new ReplicaFetcher({ env, pool, nodeId: FOLLOWER, quota: testQuota(clock) })
+    const fetcher = new ReplicaFetcher({
+      env,
+      pool,
+      nodeId: FOLLOWER,
+      quota: testQuota(clock),
+      onLostChanged: () => {},
+    })
     fetcher.onImage(metadata.image)
     const serving = this.#serving(pool)
     const server = new Server({

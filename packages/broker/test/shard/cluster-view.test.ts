@@ -26,6 +26,7 @@ function rig() {
     cluster,
     topics: new TopicTable(0),
     topicCreation: null as never,
+    metadataWaits: null as never,
   })
   const leader = () => {
     const request = { topics: [{ name: 't' }], allowAutoTopicCreation: false } as RequestOf<'Metadata'>
@@ -41,10 +42,10 @@ describe('clients', () => {
   it('are not sent to a leader that is most likely gone, before the controller has said so', () => {
     const { cluster, leader } = rig()
     expect(leader()).toEqual({ errorCode: ErrorCode.NONE, leaderId: NODE, leaderEpoch: 0 })
-    cluster.isLost = (id) => id === NODE
+    cluster.lostForMs = (id) => (id === NODE ? 1000 : null)
     const nobody = { errorCode: ErrorCode.LEADER_NOT_AVAILABLE, leaderId: NO_NODE, leaderEpoch: 0 }
     expect(leader()).toEqual(nobody)
-    cluster.isLost = () => false
+    cluster.lostForMs = () => null
     expect(leader()).toMatchObject({ errorCode: ErrorCode.NONE, leaderId: NODE })
   })
 

@@ -1,8 +1,12 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { readdirSync, rmSync } from 'node:fs'
 import type { Worker } from 'node:worker_threads'
+import { nodeId } from '@millrace/base'
+import { nodeEnv, silentLog } from '@millrace/base/node'
 import { ErrorCode, errorInfo } from '@millrace/protocol'
 import { CompressionType } from '@millrace/record'
+import type { LeaderLoss, SupervisorCalls } from '../../src/shard/shard-control.ts'
+import { InlineLauncher } from '../../src/supervisor/inline-launcher.ts'
 import { BrokerStoppedError } from '../../src/lifecycle/broker-registration-error.ts'
 import { batchOf, valuesOf } from '../support/batches.ts'
 import { LateReplica } from '../support/late-replica.ts'
@@ -36,6 +40,34 @@ async function threadsOf<T>(action: () => Promise<T>): Promise<[T, Worker[]]> {
 }
 
 const values = (records: Buffer | null): string[] => valuesOf(records!).map(([, value]) => value)
+
+/** Shards on this thread, by which the test speaks to the supervisor, and of which it sees what they are told. */
+class ListeningLauncher extends InlineLauncher {
+  readonly supervisors: SupervisorCalls[] = []
+  readonly told: (readonly [shard: number, loss: LeaderLoss])[] = []
+
+  override launch(...[start, supervisor]: Parameters<InlineLauncher['launch']>) {
+    this.supervisors.push(supervisor)
+    const shard = super.launch(start, supervisor)
+    shard.leaderLost = async (loss) => void this.told.push([start.shard, loss])
+    return shard
+  }
+}
+
+it('a leader that one shard has lost is lost for all others', async () => {
+  const launcher = new ListeningLauncher(nodeEnv({ log: silentLog }))
+  const { broker, quorum, path } = await brokerParts({ shards: 3 }, { launcher })
+  quorum.elect(NODE)
+  await broker.start()
+  const loss = { shard: 1, leaderId: nodeId(2), isLost: true }
+  await launcher.supervisors[1]!.leaderLost(loss)
+  expect(launcher.told).toEqual([
+    [0, loss],
+    [2, loss],
+  ])
+  await broker.stop()
+  rmSync(path, { recursive: true })
+})
 
 describe('a clean stop', () => {
   it.each([0, 2])('leaves everything for the next start, with %i worker shards', async (shards) => {

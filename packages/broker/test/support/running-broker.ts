@@ -12,6 +12,8 @@ import { LogDirectory } from '@millrace/storage'
 import { createBroker } from '../../src/broker.ts'
 import type { Broker } from '../../src/broker.ts'
 import type { BrokerConfig } from '../../src/config.ts'
+import type { ShardLauncher } from '../../src/supervisor/shard-launcher.ts'
+import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { testConfig } from './config.ts'
 import type { MetadataPublisher } from '../../src/metadata-publisher.ts'
 import { FakeQuorum } from './fake-quorum.ts'
@@ -33,6 +35,8 @@ interface PartsOptions {
   readonly path?: string
   readonly publisher?: MetadataPublisher
   readonly log?: Log
+  /** In place of the one that the number of shards asks for. */
+  readonly launcher?: ShardLauncher
 }
 
 export async function brokerParts(
@@ -42,6 +46,7 @@ export async function brokerParts(
     path = mkdtempSync(join(tmpdir(), 'millrace-broker-')),
     publisher = metadata,
     log = silentLog,
+    launcher,
   }: PartsOptions = {},
 ): Promise<BrokerParts> {
   const env = nodeEnv({ log })
@@ -52,13 +57,18 @@ export async function brokerParts(
       (error, opened) => (opened === null ? reject(error!) : resolve(opened)),
     ),
   )
-  const broker = createBroker(env, testConfig(path, changes), {
+  const config = testConfig(path, changes)
+  const connections = {
     metadata: publisher,
     quorum,
     localController: metadata,
     directory,
     identity: { directoryId: randomUuid(env.entropy), previousBrokerEpoch: -1 },
-  })
+  }
+  const broker =
+    launcher === undefined
+      ? createBroker(env, config, connections)
+      : new Supervisor({ env, config, launcher, ...connections })
   return { broker, quorum, metadata, directory, path }
 }
 

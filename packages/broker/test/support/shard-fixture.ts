@@ -254,6 +254,7 @@ export class ShardFixture implements AsyncDisposable {
       alterPartition: () => Promise.reject(new Error('no partition of this fixture has followers')),
       allocateProducerIds: () => Promise.reject(new Error('no producer of this fixture is idempotent')),
       lostFollowers: async () => {},
+      leaderLost: async () => {},
       saveCheckpoint: async () => {},
       logFailed: async () => {},
       forgetPartition: async () => {},

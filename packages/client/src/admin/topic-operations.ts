@@ -1,6 +1,7 @@
 /** Creating, deleting, growing and listing topics. */
 import type { Uuid } from '@millrace/base'
 import { nodeId } from '@millrace/base'
+import { ErrorCode } from '@millrace/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { CallScope } from '../retry/call-scope.ts'
 import { outcomeOf, settle } from '../cluster/settle.ts'
@@ -49,25 +50,50 @@ export async function createTopics(
 ): Promise<CreatedTopic[]> {
   const byName = new Map(topics.map((topic) => [topic.name, topic]))
   const names = topics.map((topic) => topic.name)
+  // Topics of tries of which nobody knows what came.
+  const unanswered = new Set<string>()
   return await settle(cluster, { what: 'create topics', keys: names }, scope, async (pending, signal) => {
+    const unsure = new Set(unanswered)
+    if (!validateOnly) for (const name of pending) unanswered.add(name)
     const request = {
       topics: pending.map((name) => createRequest(byName.get(name)!)),
       timeoutMs: cluster.options.requestTimeoutMs,
       validateOnly,
     }
     const { topics: answers } = await cluster.requestController('CreateTopics', request, signal)
+    for (const { name, errorCode } of answers)
+      if (errorCode !== ErrorCode.REQUEST_TIMED_OUT) unanswered.delete(name)
     return new Map(
       answers.map(({ name, topicId, errorCode, errorMessage, numPartitions, replicationFactor }) => [
         name,
-        outcomeOf(errorCode, `create topic ${name}`, errorMessage, () => ({
-          name,
-          topicId,
-          partitions: numPartitions,
-          replicationFactor,
-        })),
+        outcomeOf(
+          errorCode,
+          `create topic ${name}`,
+          explained(name, errorCode, errorMessage, unsure),
+          () => ({
+            name,
+            topicId,
+            partitions: numPartitions,
+            replicationFactor,
+          }),
+        ),
       ]),
     )
   })
+}
+
+/** A topic does not say which request it came from, so a retried creation that finds one can't be called a success. */
+function explained(
+  name: string,
+  errorCode: number,
+  message: string | null | undefined,
+  unsure: ReadonlySet<string>,
+): string | null | undefined {
+  if (errorCode !== ErrorCode.TOPIC_ALREADY_EXISTS || !unsure.has(name)) return message
+  return (
+    `topic '${name}' exists. An earlier try of this call, which got no answer, may have created it, or ` +
+    'somebody else: see whether describeTopics shows what was asked for'
+  )
 }
 
 function createRequest({ name, partitions, replicationFactor, assignments = [], configs = {} }: NewTopic) {

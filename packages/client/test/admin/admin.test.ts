@@ -45,6 +45,26 @@ describe('admin client', () => {
     expect(fake.topics.has('new')).toBe(true)
   })
 
+  it('says that an own earlier try may have created the topic, when that got no answer', async () => {
+    const { fake, admin } = await rig()
+    let tries = 0
+    fake.intercept('CreateTopics', ({ topics }) => ({
+      topics: topics.map(({ name }) => ({
+        name,
+        errorCode: ++tries === 1 ? ErrorCode.REQUEST_TIMED_OUT : ErrorCode.TOPIC_ALREADY_EXISTS,
+        errorMessage: `Topic '${name}' already exists.`,
+      })),
+    }))
+    await expect(fake.until(admin.createTopics([{ name: 'flights' }]))).rejects.toMatchObject({
+      code: 'TOPIC_ALREADY_EXISTS',
+      message: expect.stringContaining(
+        'An earlier try of this call, which got no answer, may have created it',
+      ),
+    })
+    const first = fake.until(admin.createTopics([{ name: 'flights' }]))
+    await expect(first).rejects.toMatchObject({ message: expect.stringContaining('already exists.') })
+  })
+
   it('sends again only what failed retriably', async () => {
     const { fake, admin } = await rig()
     const asked: string[][] = []

@@ -25,6 +25,8 @@ export interface LeaderLinkOptions {
   endpoint(): Endpoint | null
   /** `response` null: none came. May be used only during the call. */
   onAnswer(sent: SentFetch, response: PartitionResponse | null): void
+  /** `lostAtMs` is another one, or the connection is there again. */
+  onLostChanged(): void
 }
 
 /** How long the leader keeps a request that it has nothing to tell for. */
@@ -32,8 +34,6 @@ const MAX_WAIT_MS = 500
 /** An answer that takes so long: the connection is cut somewhere, the leader stands still, or too much was asked for. */
 const SILENCE_MAX_MS = MAX_WAIT_MS + 1500
 const CONNECT_TIMEOUT_MS = 1000
-/** The controller finds out in less whether a broker is gone; if it has not, the leader is only out of this one's reach. */
-const LOST_MAX_MS = 2000
 const BACKOFF_FIRST_MS = 10
 const BACKOFF_MAX_MS = 500
 /**
@@ -77,11 +77,11 @@ export class LeaderLink {
   }
 
   /**
-   * The leader's side ended the connection a moment ago, and whoever dials it is refused since: its process is most likely
-   * gone, and the cluster about to say so.
+   * When the leader's side ended the connection, if whoever dials it is refused since: its process is most likely gone, and
+   * the cluster about to say so. Null otherwise.
    */
-  get isLost(): boolean {
-    return this.#lostAtMs !== null && this.#options.env.clock.monoMs() - this.#lostAtMs < LOST_MAX_MS
+  get lostAtMs(): number | null {
+    return this.#lostAtMs
   }
 
   add(sent: SentFetch): void {
@@ -103,7 +103,7 @@ export class LeaderLink {
       this.#dialling?.attempt.abort(new Error('the leader listens elsewhere'))
       this.#connection?.close()
     }
-    if (isNewProcess) this.#lostAtMs = null
+    if (isNewProcess) this.#lost(null)
     if (hasMoved || isNewProcess) this.#endBackoff()
   }
 
@@ -158,7 +158,7 @@ export class LeaderLink {
       (error: unknown) => {
         this.#dialling = null
         // Whatever else it is says nothing about the process.
-        if (!(error instanceof ConnectionError && error.reason === 'refused')) this.#lostAtMs = null
+        if (!(error instanceof ConnectionError && error.reason === 'refused')) this.#lost(null)
         if (!this.#isClosed) this.#giveUp(String(error))
       },
     )
@@ -169,14 +169,19 @@ export class LeaderLink {
     if (this.#isClosed) return connection.close()
     this.#connection = connection
     this.#requestsInFlight = 0
-    this.#lostAtMs = null
+    this.#lost(null)
     connection.onceClosed((error) => {
       this.#connection = null
-      if (error.reason === 'eof' || error.reason === 'reset')
-        this.#lostAtMs = this.#options.env.clock.monoMs()
+      if (error.reason === 'eof' || error.reason === 'reset') this.#lost(this.#options.env.clock.monoMs())
       if (!this.#isClosed) this.#giveUp(error.message)
     })
     this.#send()
+  }
+
+  #lost(atMs: number | null): void {
+    if (atMs === this.#lostAtMs) return
+    this.#lostAtMs = atMs
+    if (!this.#isClosed) this.#options.onLostChanged()
   }
 
   /** All fetches come back unanswered; the next dial waits. */

@@ -23,6 +23,8 @@ export interface ReplicaFetcherOptions {
   readonly pool: BufferPool
   /** Of what this broker fetches. */
   readonly quota: ReplicationQuota
+  /** A leader's process is most likely gone, or there after all. */
+  readonly onLostChanged: (leaderId: NodeId, isLost: boolean) => void
 }
 
 /** Where a partition is to be fetched from. */
@@ -82,16 +84,23 @@ export class ReplicaFetcher implements ReplicaFetches {
     this.#held.reconsider()
   }
 
-  /** Its process is most likely gone, though the cluster has not said so yet. */
-  isLost(leaderId: NodeId): boolean {
-    let isLost = false
+  isConnected(leaderId: NodeId): boolean {
+    for (const link of this.#links.values()) if (link.leaderId === leaderId && link.isOpen) return true
+    return false
+  }
+
+  /**
+   * Since when its process has most likely been gone; null: it is not. Where one of its shards can still be reached only the
+   * others are gone.
+   */
+  lostAtMs(leaderId: NodeId): number | null {
+    let lostAtMs: number | null = null
     for (const link of this.#links.values()) {
       if (link.leaderId !== leaderId) continue
-      // Only one of its shards is gone.
-      if (link.isOpen) return false
-      isLost ||= link.isLost
+      if (link.isOpen) return null
+      lostAtMs = link.lostAtMs ?? lostAtMs
     }
-    return isLost
+    return lostAtMs
   }
 
   close(): void {
@@ -115,6 +124,7 @@ export class ReplicaFetcher implements ReplicaFetches {
       leaderId,
       endpoint: () => this.#endpointOf(leaderId, port),
       onAnswer: (sent, response) => this.#onAnswer(sent, response),
+      onLostChanged: () => this.#options.onLostChanged(leaderId, this.lostAtMs(leaderId) !== null),
     })
     this.#links.set(keyOf(route), link)
     return link

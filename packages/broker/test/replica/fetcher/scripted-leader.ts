@@ -107,6 +107,8 @@ export class FetcherRig {
   readonly pool = new BufferPool({ maxPooledBytes: 1 << 24 })
   readonly quota: ReplicationQuota
   readonly fetcher: ReplicaFetcher
+  /** As others were told. */
+  readonly losses: [id: NodeId, isLost: boolean][] = []
   #nextFetchId = 1
 
   constructor(leaderPort: number | null = 9092) {
@@ -117,6 +119,7 @@ export class FetcherRig {
       nodeId: FOLLOWER,
       pool: this.pool,
       quota: this.quota,
+      onLostChanged: (id, isLost) => void this.losses.push([id, isLost]),
     })
     if (leaderPort !== null) this.register(leaderPort)
   }
@@ -124,6 +127,10 @@ export class FetcherRig {
   register(port: number, id: NodeId = LEADER): void {
     this.metadata.register(id, { port })
     this.fetcher.onImage(this.metadata.image)
+  }
+
+  isLost(id: NodeId): boolean {
+    return this.fetcher.lostAtMs(id) !== null
   }
 
   listen(port: number): ScriptedLeader {
