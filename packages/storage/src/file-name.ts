@@ -22,7 +22,7 @@ export const PARTITION_METADATA = 'partition.metadata'
 export const SYNC_FAILED_MARK = 'sync-failed'
 
 const SEGMENT_FILE = /^(\d{20})(\.[a-z]+)((?:\.[a-z]+)*)$/
-const DELETED_FOLDER = /\.[0-9a-f]{32}-delete$/
+const DELETED_FOLDER = /\.[0-9a-f]{32}(-\d+)?-delete$/
 /** Longest file name of common file systems, in bytes. */
 const NAME_BYTES_MAX = 255
 
@@ -63,11 +63,22 @@ export function parsePartitionFolderName(name: string): TopicPartition | null {
   return match === null ? null : { topic: match[1]!, partition: Number(match[2]) }
 }
 
-/** `<topic>-<partition>.<unique>-delete` beside it; the topic is cut where the name would become too long. */
-export function deletedFolderPath(path: string, topicIdHex: string): string {
-  const ending = `.${topicIdHex}-delete`
+/**
+ * `<topic>-<partition>.<unique>-delete` beside it; the topic is cut where the name would become too long.
+ *
+ * @param isTaken whether something has this path: a replica that left, came back and left again was there before
+ */
+export function deletedFolderPath(
+  path: string,
+  topicIdHex: string,
+  isTaken: (path: string) => boolean,
+): string {
   const name = path.slice(path.lastIndexOf('/') + 1)
-  return `${parentOf(path)}/${name.slice(0, NAME_BYTES_MAX - ending.length)}${ending}`
+  for (let removal = 1; ; removal++) {
+    const ending = `.${topicIdHex}${removal === 1 ? '' : `-${removal}`}-delete`
+    const deleted = `${parentOf(path)}/${name.slice(0, NAME_BYTES_MAX - ending.length)}${ending}`
+    if (!isTaken(deleted)) return deleted
+  }
 }
 
 /** `/` for what lies there; `.` for a name without a folder. */

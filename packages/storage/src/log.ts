@@ -450,7 +450,7 @@ export class Log {
     this.#flusher.cancel(new DiskError('ECANCELED', this.directory, 'flush removed log'))
     for (const segment of this.#segments.all) segment.close()
     const topicIdHex = Buffer.from(this.topicId, 'base64url').toString('hex')
-    const path = deletedFolderPath(this.directory, topicIdHex)
+    const path = deletedFolderPath(this.directory, topicIdHex, (taken) => this.#disk.exists(taken))
     this.#disk.rename(this.directory, path)
     return path
   }

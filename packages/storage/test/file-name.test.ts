@@ -46,12 +46,18 @@ describe('names of partition folders', () => {
 
   test('of removed partitions fit into 255 bytes, and are no partition’s', () => {
     for (const topic of ['flights', 'x'.repeat(249)]) {
-      const path = deletedFolderPath(`/data/${partitionFolderName(topic, 99)}`, 'ab'.repeat(16))
-      expect(parentOf(path)).toBe('/data')
-      const name = path.slice('/data/'.length)
-      expect(name.length).toBeLessThanOrEqual(255)
-      expect(isDeletedFolderName(name)).toBe(true)
-      expect(parsePartitionFolderName(name)).toBeNull()
+      const taken = new Set<string>()
+      for (let removal = 1; removal <= 11; removal++) {
+        const folder = `/data/${partitionFolderName(topic, 99)}`
+        const path = deletedFolderPath(folder, 'ab'.repeat(16), (other) => taken.has(other))
+        expect(taken).not.toContain(path)
+        taken.add(path)
+        expect(parentOf(path)).toBe('/data')
+        const name = path.slice('/data/'.length)
+        expect(name.length).toBeLessThanOrEqual(255)
+        expect(isDeletedFolderName(name)).toBe(true)
+        expect(parsePartitionFolderName(name)).toBeNull()
+      }
     }
     expect(isDeletedFolderName('flights-0')).toBe(false)
   })

@@ -431,6 +431,18 @@ describe('the end', () => {
     expect(answer).toMatchObject({ code: 'ECANCELED' })
   })
 
+  test('a replica that left, came back and left again keeps nothing', () => {
+    const disk = simDisk()
+    const paths = [1, 2, 3].map(() => {
+      const log = openLog(disk)
+      expect(log.logEndOffset).toBe(0)
+      write(log)
+      return log.remove()
+    })
+    expect(new Set(paths).size).toBe(3)
+    expect(disk.exists(DIRECTORY)).toBe(false)
+  })
+
   test('a write error names the file', () => {
     const disk = simDisk()
     const log = openLog(disk)
