@@ -7,9 +7,13 @@
 import type { OnReadOpts, Socket } from 'node:net'
 import type { CloseReason, Conn, ConnEvents, Endpoint } from '../env.ts'
 
-/** Chunks below this are copied into one buffer with their neighbours: cheaper than an entry of a `writev` each. */
+/** Smaller chunks of a large write become one with their neighbours: cheaper than an entry of a `writev` each. */
 const MERGE_CHUNK_BYTES = 2048
+/** Up to this the chunks of a write are copied into one, which spares Node's way to a `writev`. */
 const MERGE_BYTES_MAX = 16 * 1024
+
+/** Of this thread: where such a write is put together. Given away to a socket that could not send it at once. */
+let scratch: Buffer | null = null
 
 const NO_ENDPOINT: Endpoint = { host: '', port: 0 }
 
@@ -67,7 +71,10 @@ export class NodeConn implements Conn {
       if (onWritten !== undefined) process.nextTick(onWritten)
       return this.#reason === null
     }
-    const merged = chunks.length === 1 ? chunks : mergeSmall(chunks)
+    if (chunks.length === 1) return this.#socket.write(chunks[0]!, onWritten)
+    const bytes = byteLength(chunks)
+    if (bytes <= MERGE_BYTES_MAX) return this.#writeAsOne(chunks, bytes, onWritten)
+    const merged = mergeSmall(chunks)
     if (merged.length === 1) return this.#socket.write(merged[0]!, onWritten)
     const last = merged.length - 1
     this.#socket.cork()
@@ -101,6 +108,15 @@ export class NodeConn implements Conn {
   destroy(): void {
     this.#reason ??= 'local'
     this.#socket.destroy()
+  }
+
+  #writeAsOne(chunks: readonly Uint8Array[], bytes: number, onWritten?: () => void): boolean {
+    scratch ??= Buffer.allocUnsafeSlow(MERGE_BYTES_MAX)
+    join(chunks, 0, chunks.length, scratch)
+    const ready = this.#socket.write(scratch.subarray(0, bytes), onWritten)
+    // What the operating system has not taken yet, or all while it connects, stays the socket's until it has.
+    if (this.#socket.writableLength > 0) scratch = null
+    return ready
   }
 
   #nextBuffer(): Buffer {
@@ -139,12 +155,22 @@ function mergeSmall(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
 
 function joined(chunks: readonly Uint8Array[], start: number, end: number, bytes: number): Buffer {
   const buffer = Buffer.allocUnsafe(bytes)
+  join(chunks, start, end, buffer)
+  return buffer
+}
+
+function join(chunks: readonly Uint8Array[], start: number, end: number, into: Buffer): void {
   let position = 0
   for (let i = start; i < end; i += 1) {
-    buffer.set(chunks[i]!, position)
+    into.set(chunks[i]!, position)
     position += chunks[i]!.length
   }
-  return buffer
+}
+
+function byteLength(chunks: readonly Uint8Array[]): number {
+  let bytes = 0
+  for (const chunk of chunks) bytes += chunk.length
+  return bytes
 }
 
 function endpointOf(address: string | undefined, port: number | undefined): Endpoint | null {

@@ -105,6 +105,39 @@ describe('TCP', () => {
     expect((await probe.bytes(expected.length)).equals(expected)).toBe(true)
   })
 
+  it('keeps what could not be sent at once as it was written, however much is written after it', async () => {
+    const accepted = Promise.withResolvers<Conn>()
+    const received: Buffer[] = []
+    let bytes = 0
+    const all = Promise.withResolvers<void>()
+    const endpoint = await listen((conn) => {
+      conn.pause()
+      accepted.resolve(conn)
+      return {
+        onData(chunk) {
+          received.push(Buffer.from(chunk))
+          bytes += chunk.length
+          if (bytes === expected.length) all.resolve()
+        },
+        onClose() {},
+      }
+    })
+    const probe = dial(endpoint)
+    const parts: Buffer[] = []
+    // The first before the connection is open, the last when the peer has not read for megabytes.
+    while (parts.length < 3000) {
+      const pair = [pattern(1000).fill(parts.length), pattern(3000).fill(parts.length >> 8)]
+      parts.push(...pair)
+      probe.conn.write(pair)
+      if (parts.length === 200) await probe.opened
+    }
+    const expected = Buffer.concat(parts)
+    expect(probe.conn.pendingBytes).toBeGreaterThan(0)
+    ;(await accepted.promise).resume()
+    await all.promise
+    expect(Buffer.concat(received).equals(expected)).toBe(true)
+  })
+
   it('knows both ends of a connection', async () => {
     const accepted = Promise.withResolvers<Conn>()
     const endpoint = await listen((conn) => {

@@ -38,6 +38,7 @@ import { LogOpener } from './log-opener.ts'
 import { LostLeaders } from './lost-leaders.ts'
 import { MetadataWaits } from './metadata-waits.ts'
 import { PartitionHost } from './partition-host.ts'
+import { withTurnEnd } from './turn-end.ts'
 import type {
   AnnouncedPorts,
   BrokerStanding,
@@ -72,7 +73,8 @@ export class Shard implements ShardControl {
   readonly #server: Server
   #draining = false
 
-  constructor(env: Env, start: ShardStart, supervisor: SupervisorCalls) {
+  constructor(world: Env, start: ShardStart, supervisor: SupervisorCalls) {
+    const env = { ...world, timers: withTurnEnd(world.timers) }
     const { config } = start
     const topics = new TopicTable(start.shard)
     const pool = new BufferPool({ maxPooledBytes: config.bufferPoolBytesMax })

@@ -6,7 +6,7 @@ import { fieldsUnpacker, type FieldsUnpacker } from './struct-unpacker.ts'
 type Direction = 'request' | 'response'
 
 interface NativeCodec {
-  readonly pack: FieldsPacker
+  readonly packer: FieldsPacker
   readonly unpack: FieldsUnpacker
 }
 
@@ -16,7 +16,7 @@ export function nativeCodec(name: ApiName, direction: Direction): NativeCodec {
   let ofApi = codecs.get(name)
   if (ofApi === undefined) codecs.set(name, (ofApi = {}))
   return (ofApi[direction] ??= {
-    pack: fieldsPacker(apiOf(name)[direction]),
+    packer: fieldsPacker(apiOf(name)[direction]),
     unpack: fieldsUnpacker(apiOf(name)[direction], `${name} ${direction}`),
   })
 }
