@@ -3,7 +3,7 @@
  * requests under way answered, logs flushed, the clean mark written. A second signal ends it at once, as a crash would.
  */
 import type { Log } from '@millrace/base'
-import { keepCompiledCode, trimMemory } from '@millrace/base/node'
+import { keepCompiledCode, trimMemory, whenCalm } from '@millrace/base/node'
 import { type ConfigSources, type LoadedConfig, loadConfig } from './config/load-config.ts'
 import { createLog } from './logging/log.ts'
 import type { RunningNode } from './node.ts'
@@ -14,8 +14,6 @@ export { StartupError }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 const EXIT_UNEXPECTED = 70
-/** After the first clients, who came to see whether it is ready. */
-const TIDY_DELAY_MS = 1000
 
 /**
  * Resolves when the node has stopped.
@@ -34,7 +32,7 @@ export async function runNode(sources: ConfigSources): Promise<void> {
     return
   }
   reportReady(node, loaded, log)
-  setTimeout(tidyUp, TIDY_DELAY_MS).unref()
+  whenCalm(tidyUp)
 
   const refusal = await Promise.race([stop.requested, node.refused])
   await node.close()

@@ -30,6 +30,7 @@ export class IndexFile {
   #persisted: number
   /** The file, if there is one, has bytes behind the last persisted entry. */
   #mustTrim: boolean
+  #isMissing = true
   /** What a sync is for: changes of the file so far, and those of them that are known to be on disk. */
   #changes: number
   #syncedChanges = 0
@@ -52,14 +53,15 @@ export class IndexFile {
   }
 
   /** What is on disk, to be searched there; no entries when there is no file. */
-  static open(disk: Disk, path: string, entryBytes: number): IndexFile {
-    if (!disk.exists(path)) return new IndexFile(disk, path, entryBytes, null, 0)
+  static open(disk: Disk, path: string, entryBytes: number, isThere = disk.exists(path)): IndexFile {
+    if (!isThere) return new IndexFile(disk, path, entryBytes, null, 0)
     const file = disk.open(path, 'write')
     const size = disk.size(file)
     const index = new IndexFile(disk, path, entryBytes, null, Math.floor(size / entryBytes))
     index.#file = file
     // The process before this one may have been killed.
     index.#changes = 1
+    index.#isMissing = false
     index.#mustTrim = size % entryBytes !== 0
     return index
   }
@@ -70,6 +72,11 @@ export class IndexFile {
 
   get inMemory(): boolean {
     return this.#memory !== null
+  }
+
+  /** No file was found, and none was made since. */
+  get isMissing(): boolean {
+    return this.#isMissing
   }
 
   /** The file has bytes that are no whole entry: it was cut. */
@@ -172,7 +179,10 @@ export class IndexFile {
   }
 
   #openFile(): FileId {
-    this.#file ??= this.#disk.open(this.path, 'create')
+    if (this.#file === null) {
+      this.#file = this.#disk.open(this.path, 'create')
+      this.#isMissing = false
+    }
     return this.#file
   }
 }

@@ -1,5 +1,5 @@
 export { type Corruption, CorruptLogError } from './corruption.ts'
-export { type TopicPartition } from './file-name.ts'
+export { partitionFolderName, type TopicPartition } from './file-name.ts'
 export { diskErrorOf, type DiskDone } from './disk-step.ts'
 export { type EpochEndOffset, type EpochEntry } from './leader-epoch-cache.ts'
 export { type AppendInfo } from './log-appender.ts'

@@ -9,11 +9,13 @@ import type { SegmentFileName } from './file-name.ts'
 import { takeNamesBack } from './renewal.ts'
 import { TEMPORARY_SUFFIX } from './replace-file.ts'
 
-interface Leftovers {
+export interface Leftovers {
   /** Bases of complete segments, rising. */
   readonly segments: Offset[]
   /** Names of the files that were removed or renamed. */
   readonly cleared: string[]
+  /** All that are left: so that nobody else has to look, once for each of thousands of partitions. */
+  readonly names: ReadonlySet<string>
   /** A sync of the folder or of a file in it failed: what is seen of them may not be stored. */
   readonly isInDoubt: boolean
 }
@@ -21,12 +23,13 @@ interface Leftovers {
 /** @returns what remains in the folder: every segment in it has its final name */
 export function clearLeftovers(disk: Disk, directory: string, pool: BufferPool): Leftovers {
   const cleared: string[] = []
+  const names = new Set(finalNames(disk, directory))
   const unlink = (name: string) => {
     disk.unlink(`${directory}/${name}`)
+    names.delete(name)
     cleared.push(name)
   }
   const files: (SegmentFileName & { readonly name: string })[] = []
-  const names = finalNames(disk, directory)
   for (const name of names) {
     const parsed = parseSegmentFileName(name)
     if (parsed !== null) files.push({ ...parsed, name })
@@ -42,7 +45,7 @@ export function clearLeftovers(disk: Disk, directory: string, pool: BufferPool):
     if (stage !== FileSuffix.swap) continue
     if (suffix !== FileSuffix.log || baseOffset >= incompleteFrom) unlink(name)
     else {
-      finishSwap(disk, directory, pool, { baseOffset, segments, unlink })
+      finishSwap(disk, directory, pool, { baseOffset, segments, names, unlink })
       cleared.push(name)
     }
   }
@@ -50,8 +53,8 @@ export function clearLeftovers(disk: Disk, directory: string, pool: BufferPool):
     const isIndex = suffix === FileSuffix.offsetIndex || suffix === FileSuffix.timeIndex
     if (stage === '' && isIndex && !segments.has(baseOffset)) unlink(name)
   }
-  const isInDoubt = names.includes(SYNC_FAILED_MARK)
-  return { segments: [...segments].toSorted((a, b) => a - b), cleared, isInDoubt }
+  const isInDoubt = names.has(SYNC_FAILED_MARK)
+  return { segments: [...segments].toSorted((a, b) => a - b), cleared, names, isInDoubt }
 }
 
 function finalNames(disk: Disk, directory: string): string[] {
@@ -68,6 +71,7 @@ function isSegmentLog({ suffix, stage }: SegmentFileName): boolean {
 interface Swap {
   readonly baseOffset: Offset
   readonly segments: Set<Offset>
+  readonly names: Set<string>
   unlink(name: string): void
 }
 
@@ -76,7 +80,7 @@ function finishSwap(
   disk: Disk,
   directory: string,
   pool: BufferPool,
-  { baseOffset, segments, unlink }: Swap,
+  { baseOffset, segments, names, unlink }: Swap,
 ): void {
   const name = segmentFileName(baseOffset, FileSuffix.log)
   const path = `${directory}/${name}${FileSuffix.swap}`
@@ -97,9 +101,10 @@ function finishSwap(
   }
   // Indexes of the old segment would lie about the new one. Those of the other replaced ones are orphans, removed last.
   for (const suffix of [FileSuffix.offsetIndex, FileSuffix.timeIndex]) {
-    if (disk.exists(`${directory}/${segmentFileName(baseOffset, suffix)}`))
-      unlink(segmentFileName(baseOffset, suffix))
+    if (names.has(segmentFileName(baseOffset, suffix))) unlink(segmentFileName(baseOffset, suffix))
   }
   disk.rename(path, `${directory}/${name}`)
+  names.delete(name + FileSuffix.swap)
+  names.add(name)
   segments.add(baseOffset)
 }

@@ -11,6 +11,8 @@ export interface LogOptions {
   /** `DIR/<topic>-<partition>`; made when missing. */
   readonly directory: string
   readonly topicId: Uuid
+  /** The folder is known to be this topic's: it need not be read once more. Default false. */
+  readonly isClaimed?: boolean
   readonly config: LogConfig
   /** Everything below it was durable: what is not there, or damaged, is a loss and not a torn tail. */
   readonly recoveryPoint: Offset

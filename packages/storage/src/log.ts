@@ -114,7 +114,7 @@ export class Log {
       config: () => this.#config,
       onWriteError: (error) => this.#onWriteError(error),
     })
-    this.#claimFolder()
+    if (options.isClaimed !== true) this.#claimFolder()
     const { cleanShutdown } = options
     markUnsynced({ directory, cleanShutdown, segments: this.#segments, flusher: this.#flusher }, recovery)
   }

@@ -28,8 +28,8 @@ export class OffsetIndex {
     return new OffsetIndex(IndexFile.create(disk, path, ENTRY_BYTES), baseOffset)
   }
 
-  static open(disk: Disk, path: string, baseOffset: Offset): OffsetIndex {
-    return new OffsetIndex(IndexFile.open(disk, path, ENTRY_BYTES), baseOffset)
+  static open(disk: Disk, path: string, baseOffset: Offset, isThere?: boolean): OffsetIndex {
+    return new OffsetIndex(IndexFile.open(disk, path, ENTRY_BYTES, isThere), baseOffset)
   }
 
   isFull(bytesMax: number): boolean {

@@ -16,6 +16,7 @@ import { LeaderEpochCache } from './leader-epoch-cache.ts'
 import type { EpochEntry } from './leader-epoch-cache.ts'
 import { removeSyncFailedMark } from './failed-sync.ts'
 import { clearLeftovers } from './leftover-file.ts'
+import type { Leftovers } from './leftover-file.ts'
 import { NO_PRODUCERS, recoverProducers } from './producer/producer-recovery.ts'
 import type { RecoveredProducers } from './producer/producer-recovery.ts'
 import { renewLogFolder } from './renewal.ts'
@@ -94,6 +95,7 @@ class Recovery {
   readonly #disk: Disk
   readonly #input: RecoveryInput
   readonly #pool = new BufferPool({ maxPooledBytes: POOLED_BYTES_MAX })
+  readonly #found: Leftovers
   readonly #segments: SegmentState[] = []
   readonly #removedFiles: string[] = []
   readonly #rebuiltIndexes: Offset[] = []
@@ -110,7 +112,10 @@ class Recovery {
   constructor(disk: Disk, input: RecoveryInput) {
     this.#disk = disk
     this.#input = input
-    const epochBytes = readFile(disk, `${input.directory}/${LEADER_EPOCH_CHECKPOINT}`)
+    this.#found = clearLeftovers(disk, input.directory, this.#pool)
+    const epochBytes = this.#found.names.has(LEADER_EPOCH_CHECKPOINT)
+      ? readFile(disk, `${input.directory}/${LEADER_EPOCH_CHECKPOINT}`)
+      : null
     this.#savedEpochs = epochBytes === null ? null : LeaderEpochCache.parse(epochBytes)
     this.#epochs = new LeaderEpochCache(this.#savedEpochs ?? [])
     // Above the recovery point the batches say which epochs there are: the checkpoint may be of a log cut meanwhile.
@@ -118,8 +123,8 @@ class Recovery {
   }
 
   run(): RecoveryReport {
-    const { logStartOffset, directory } = this.#input
-    const { segments, cleared, isInDoubt } = clearLeftovers(this.#disk, directory, this.#pool)
+    const { logStartOffset } = this.#input
+    const { segments, cleared, isInDoubt } = this.#found
     if (isInDoubt) this.#renew()
     // Dropped before the stop, but still there: they need not even be sound.
     const kept = segments.findLastIndex((base) => base <= (logStartOffset ?? 0))
@@ -153,10 +158,8 @@ class Recovery {
 
   /** The first flush of a log writes the epochs' checkpoint. */
   get #wasNeverFlushed(): boolean {
-    const { directory, cleanShutdown, recoveryPoint } = this.#input
-    return (
-      !cleanShutdown && recoveryPoint === 0 && !this.#disk.exists(`${directory}/${LEADER_EPOCH_CHECKPOINT}`)
-    )
+    const { cleanShutdown, recoveryPoint } = this.#input
+    return !cleanShutdown && recoveryPoint === 0 && !this.#found.names.has(LEADER_EPOCH_CHECKPOINT)
   }
 
   #report(clearedFiles: string[]): RecoveryReport {
@@ -220,6 +223,7 @@ class Recovery {
     return recoverProducers({
       disk: this.#disk,
       directory,
+      names: this.#found.names,
       pool: this.#pool,
       segments: this.#segments,
       logEndOffset,
@@ -245,7 +249,9 @@ class Recovery {
       }
       if (gap !== null) this.#reportDamage(previous.baseOffset, previous.sizeBytes, expected, gap)
     }
-    const segment = Segment.open(this.#disk, this.#input.directory, baseOffset)
+    const segment = Segment.open(this.#disk, this.#input.directory, baseOffset, {
+      names: this.#found.names,
+    })
     try {
       const fileBytes = this.#disk.size(segment.file)
       const problem = this.#replay(segment, nextBase, fileBytes)

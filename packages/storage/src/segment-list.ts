@@ -20,7 +20,7 @@ export class SegmentList {
   static open(disk: Disk, directory: string, { segments, logStartOffset }: RecoveryReport): SegmentList {
     // Even where data is missing, so that it stays missing: the next start finds the same.
     if (segments.length === 0) return new SegmentList([Segment.create(disk, directory, logStartOffset)])
-    const opened = segments.map((state) => Segment.open(disk, directory, state.baseOffset, state))
+    const opened = segments.map((state) => Segment.open(disk, directory, state.baseOffset, { state }))
     for (const segment of opened.slice(0, -1)) segment.close()
     opened.at(-1)!.unseal()
     return new SegmentList(opened)

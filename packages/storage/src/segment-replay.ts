@@ -59,7 +59,7 @@ export function replaySegment(segment: Segment, options: ReplayOptions): Replay 
 function indexesArePlausible(segment: Segment, options: ReplayOptions): boolean {
   const { offsetIndex, timeIndex } = segment
   for (const { file } of [offsetIndex, timeIndex]) {
-    if (!file.inMemory && (file.isRagged || !options.disk.exists(file.path))) return false
+    if (!file.inMemory && (file.isRagged || file.isMissing)) return false
   }
   if (options.indexes === 'trust') {
     const last = offsetIndex.last()

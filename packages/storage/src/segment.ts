@@ -27,6 +27,16 @@ export interface SegmentState {
   readonly bytesSinceIndexEntry: number
 }
 
+/** Of a segment that is opened. */
+export interface KnownSegment {
+  /** As recovery found it; without it, the facts are to be found by `replaySegment`. */
+  readonly state?: SegmentState
+  /** Of all files in the folder; without them each is looked for. */
+  readonly names?: ReadonlySet<string>
+}
+
+type Indexes = 'new' | Pick<KnownSegment, 'names'>
+
 export class Segment {
   readonly baseOffset: Offset
   /** Without suffix. */
@@ -48,7 +58,7 @@ export class Segment {
   readonly #disk: Disk
   #file: FileId | null = null
 
-  private constructor(disk: Disk, directory: string, baseOffset: Offset, indexes: 'new' | 'on disk') {
+  private constructor(disk: Disk, directory: string, baseOffset: Offset, indexes: Indexes) {
     this.#disk = disk
     this.baseOffset = baseOffset
     this.path = `${directory}/${segmentFileName(baseOffset, '')}`
@@ -56,10 +66,16 @@ export class Segment {
     this.writtenEndOffset = baseOffset
     this.maxTimestampOffset = baseOffset
     this.#writtenMaxTimestampOffset = baseOffset
-    const [makeOffsetIndex, makeTimeIndex] =
-      indexes === 'new' ? [OffsetIndex.create, TimeIndex.create] : [OffsetIndex.open, TimeIndex.open]
-    this.offsetIndex = makeOffsetIndex(disk, this.path + FileSuffix.offsetIndex, baseOffset)
-    this.timeIndex = makeTimeIndex(disk, this.path + FileSuffix.timeIndex, baseOffset)
+    const offsetPath = this.path + FileSuffix.offsetIndex
+    const timePath = this.path + FileSuffix.timeIndex
+    if (indexes === 'new') {
+      this.offsetIndex = OffsetIndex.create(disk, offsetPath, baseOffset)
+      this.timeIndex = TimeIndex.create(disk, timePath, baseOffset)
+    } else {
+      const isThere = (suffix: string) => indexes.names?.has(segmentFileName(baseOffset, suffix))
+      this.offsetIndex = OffsetIndex.open(disk, offsetPath, baseOffset, isThere(FileSuffix.offsetIndex))
+      this.timeIndex = TimeIndex.open(disk, timePath, baseOffset, isThere(FileSuffix.timeIndex))
+    }
   }
 
   /** Empty and active, whatever files of its name are there. */
@@ -76,10 +92,10 @@ export class Segment {
     return segment
   }
 
-  /** With the facts that recovery found; without them, they are to be found by `replaySegment`. */
-  static open(disk: Disk, directory: string, baseOffset: Offset, state?: SegmentState): Segment {
+  static open(disk: Disk, directory: string, baseOffset: Offset, known: KnownSegment = {}): Segment {
+    const { state } = known
     // Nothing points into an empty log: most partitions of a large cluster are, and opening them is what a start consists of.
-    const indexes = state?.sizeBytes === 0 ? 'new' : 'on disk'
+    const indexes = state?.sizeBytes === 0 ? 'new' : known
     const segment = new Segment(disk, directory, baseOffset, indexes)
     if (state !== undefined) {
       segment.sizeBytes = state.sizeBytes

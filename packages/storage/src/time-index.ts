@@ -29,8 +29,8 @@ export class TimeIndex {
     return new TimeIndex(IndexFile.create(disk, path, ENTRY_BYTES), baseOffset)
   }
 
-  static open(disk: Disk, path: string, baseOffset: Offset): TimeIndex {
-    return new TimeIndex(IndexFile.open(disk, path, ENTRY_BYTES), baseOffset)
+  static open(disk: Disk, path: string, baseOffset: Offset, isThere?: boolean): TimeIndex {
+    return new TimeIndex(IndexFile.open(disk, path, ENTRY_BYTES, isThere), baseOffset)
   }
 
   /** One entry stays free for the segment's last timestamp, written when it is closed. */

@@ -26,8 +26,12 @@ import { threadPort } from './thread-port.ts'
 
 /** Beyond it the thread ends, and is started again, instead of taking the process with it. */
 const OLD_GENERATION_MB_MAX = 512
-/** Small, because a shard's garbage dies young: a large young generation is only touched memory. */
-const YOUNG_GENERATION_MB_MAX = 4
+/**
+ * Small, because a shard's garbage dies young: a large young generation is only touched memory. V8 grows it when much
+ * survives, which is when thousands of partitions are opened; that took a hundred collections, each with all of the stack
+ * and half of the young generation to look at, when it was not allowed to.
+ */
+const YOUNG_GENERATION_MB_MAX = 12
 
 export interface ShardThreadOptions {
   readonly start: ShardStart

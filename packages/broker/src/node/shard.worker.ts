@@ -2,16 +2,13 @@
 import { workerData } from 'node:worker_threads'
 import { AssertionError } from '@millrace/base'
 import type { Env, Job, JobRunner, Log } from '@millrace/base'
-import { keepCompiledCode, nodeEnv, nodeTimers, trimMemory } from '@millrace/base/node'
+import { keepCompiledCode, nodeEnv, nodeTimers, trimMemory, whenCalm } from '@millrace/base/node'
 import { Shard } from '../shard/shard.ts'
 import { Calls, PortClosedError } from '../thread/calls.ts'
 import type { LogLine, ShardWorkerData, SupervisorThreadCalls, WorkerCalls } from './thread-calls.ts'
 import { threadPort } from './thread-port.ts'
 
 type SupervisorChannel = Calls<SupervisorThreadCalls, WorkerCalls>
-
-/** After the first clients, who came to see whether the broker is ready. */
-const TIDY_DELAY_MS = 1000
 
 const { start, supervisor } = workerData as ShardWorkerData
 
@@ -22,7 +19,13 @@ const channel: SupervisorChannel = new Calls<SupervisorThreadCalls, WorkerCalls>
   nodeTimers,
   {
     open: () => running().open(),
-    listen: (listen) => running().listen(listen),
+    listen: (listen) => {
+      whenCalm(() => {
+        keepCompiledCode()
+        trimMemory()
+      })
+      return running().listen(listen)
+    },
     announce: (ports) => running().announce(ports),
     setStanding: (standing) => running().setStanding(standing),
     leaderLost: (loss) => running().leaderLost(loss),
@@ -48,11 +51,6 @@ shard = new Shard(env, start, {
   logFailed: (failure) => channel.call('logFailed', failure),
   forgetPartition: (partition) => channel.call('forgetPartition', partition),
   folderRemoved: (removed) => channel.call('folderRemoved', removed),
-})
-
-nodeTimers.after(TIDY_DELAY_MS, () => {
-  keepCompiledCode()
-  trimMemory()
 })
 
 function running(): Shard {

@@ -42,9 +42,9 @@ export class LogOpener {
     const point = this.#startingPoints.get(folderName(identity))
     if (point === undefined) return this.#open(identity, config, NEW)
     const { recoveryPoint, logStartOffset, cleanShutdown } = point
+    if (cleanShutdown || !recoverInPool) return this.#open(identity, config, point)
     // There is no folder when a crash came between the topic's creation and its log's.
-    const isThere = env.disk.exists(this.#directory(identity))
-    if (cleanShutdown || !recoverInPool || !isThere) return this.#open(identity, config, point)
+    if (!env.disk.exists(this.#directory(identity))) return this.#open(identity, config, point)
     const recovery = await env.jobs.run(recoverSegments, {
       directory: this.#directory(identity),
       recoveryPoint,
@@ -71,7 +71,7 @@ export class LogOpener {
   #open(
     identity: LogIdentity,
     config: LogConfig,
-    { recoveryPoint, logStartOffset, cleanShutdown }: Omit<StartingPoint, keyof TopicPartition>,
+    { recoveryPoint, logStartOffset, cleanShutdown, isClaimed }: Omit<StartingPoint, keyof TopicPartition>,
     recovery?: RecoveryReport,
   ): Log {
     const { env, producerIdExpirationMs, onFailed } = this.#options
@@ -80,6 +80,7 @@ export class LogOpener {
       clock: env.clock,
       directory: this.#directory(identity),
       topicId: identity.topicId,
+      isClaimed,
       config,
       recoveryPoint,
       cleanShutdown,
@@ -110,6 +111,7 @@ export class LogOpener {
 }
 
 const NEW = {
+  isClaimed: false,
   recoveryPoint: 0 as Offset,
   logStartOffset: null,
   cleanShutdown: false,

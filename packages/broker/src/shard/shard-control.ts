@@ -18,6 +18,8 @@ export interface Placement {
 
 /** What the data folder knows about a partition when a shard opens it. */
 export interface StartingPoint extends TopicPartition {
+  /** Its folder says that it is of this topic, and not of an older one of that name. */
+  readonly isClaimed: boolean
   /** Everything below was durable. */
   readonly recoveryPoint: Offset
   /** null: where its first segment starts. */

@@ -4,17 +4,26 @@
  */
 import type { Env } from '@millrace/base'
 import type { MetadataImage } from '@millrace/metadata'
+import { partitionFolderName } from '@millrace/storage'
 import type { LogDirectory } from '@millrace/storage'
 
-/** @throws DiskError */
+/**
+ * @returns names of the folders of partitions that the metadata knows, those that do not say whose they are aside
+ * @throws DiskError
+ */
 export async function setStraysAside(
   { disk, log }: Pick<Env, 'disk' | 'log'>,
-  directory: LogDirectory,
+  directory: Pick<LogDirectory, 'path' | 'partitions' | 'forget'>,
   image: MetadataImage,
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
+  const claimed = new Set<string>()
   for (const { topic, partition, topicId } of directory.partitions()) {
-    if (topicId === null || image.topics.byId(topicId) !== undefined) continue
-    const folder = `${directory.path}/${topic}-${partition}`
+    if (topicId === null) continue
+    const name = partitionFolderName(topic, partition)
+    const owner = image.topics.byId(topicId)
+    if (owner?.name === topic) claimed.add(name)
+    if (owner !== undefined) continue
+    const folder = `${directory.path}/${name}`
     const aside = `${folder}.${Buffer.from(topicId, 'base64url').toString('hex')}-stray`
     await new Promise<void>((resolve, reject) =>
       directory.forget({ topic, partition }, (error) => (error === null ? resolve() : reject(error))),
@@ -25,4 +34,5 @@ export async function setStraysAside(
       'a folder of an unknown partition was set aside: delete it when nobody misses it',
     )
   }
+  return claimed
 }

@@ -11,7 +11,7 @@ import type { Endpoint, Env, Uuid } from '@millrace/base'
 import { describeConfigs, imageRecords } from '@millrace/metadata'
 import type { MetadataImage, MetadataRecord } from '@millrace/metadata'
 import type { RequestOf, ResponseInputOf } from '@millrace/protocol'
-import { DEFAULT_LOG_CONFIG } from '@millrace/storage'
+import { DEFAULT_LOG_CONFIG, partitionFolderName } from '@millrace/storage'
 import type { LogDirectory } from '@millrace/storage'
 import type { BrokerConnections } from '../broker.ts'
 import type { BrokerConfig, ListenerConfig, ShardConfig } from '../config.ts'
@@ -175,9 +175,9 @@ export class Supervisor {
 
   async #startShards(): Promise<void> {
     const { env, directory } = this.#options
-    await setStraysAside(env, directory, this.#image)
+    const claimed = await setStraysAside(env, directory, this.#image)
     this.#map.update(this.#image)
-    const points = this.#startingPoints()
+    const points = this.#startingPoints(claimed)
     for (const slot of this.#slots) this.#launch(slot, points, false)
     for (const slot of this.#slots) this.#connect(slot, slot.index)
     await Promise.all(this.#slots.map((slot) => required(slot.ask((shard) => shard.open()))))
@@ -362,7 +362,7 @@ export class Supervisor {
   async #restart(slot: ShardSlot): Promise<void> {
     const { env } = this.#options
     // Whatever the folder's clean mark said, this shard's logs were written to since.
-    const points = this.#startingPoints().map((point) => ({ ...point, cleanShutdown: false }))
+    const points = this.#startingPoints(NONE_CLAIMED).map((point) => ({ ...point, cleanShutdown: false }))
     this.#launch(slot, points, true)
     const shard = slot.shard!
     this.#connect(slot, this.#slots.length)
@@ -377,7 +377,8 @@ export class Supervisor {
     }
   }
 
-  #startingPoints(): StartingPoint[] {
+  /** @param claimed names of folders that were read and belong to the topic that they are named after */
+  #startingPoints(claimed: ReadonlySet<string>): StartingPoint[] {
     const { directory } = this.#options
     return this.#map.all().map(({ topicId, partition }) => {
       const { name: topic } = this.#image.topics.byId(topicId)!
@@ -385,10 +386,15 @@ export class Supervisor {
       const { recoveryPoint, logStartOffset, cleanShutdown } = input
       const highWatermark = directory.highWatermark(topic, partition)
       const owedEndOffset = directory.owedEndOffset(topic, partition)
-      return { topic, partition, recoveryPoint, logStartOffset, cleanShutdown, highWatermark, owedEndOffset }
+      const isClaimed = claimed.has(partitionFolderName(topic, partition))
+      const offsets = { recoveryPoint, logStartOffset, highWatermark, owedEndOffset }
+      return { topic, partition, isClaimed, cleanShutdown, ...offsets }
     })
   }
 }
+
+/** A shard that starts again looks for itself. */
+const NONE_CLAIMED: ReadonlySet<string> = new Set()
 
 /**
  * How long requests that an old leader has may wait for its answer when there is a new one. One that lives answers all of

@@ -11,6 +11,8 @@ import type { ReplayedSegment } from './producer-replay.ts'
 export interface ProducerRecoveryInput {
   readonly disk: Disk
   readonly directory: string
+  /** Of the files in it. */
+  readonly names: ReadonlySet<string>
   readonly pool: BufferPool
   readonly segments: readonly ReplayedSegment[]
   readonly logEndOffset: Offset
@@ -45,8 +47,8 @@ const NOT_KNOWN = Number.MAX_SAFE_INTEGER as Offset
 
 /** @throws DiskError */
 export function recoverProducers(input: ProducerRecoveryInput): RecoveredProducers {
-  const { disk, directory, segments, cleanShutdown, isDamaged } = input
-  const found = snapshotsIn(disk, directory)
+  const { disk, directory, names, segments, cleanShutdown, isDamaged } = input
+  const found = snapshotsIn(names)
   const usable = found.filter((offset) => isUsable(offset, input))
   // A log of a version that knew no producers: it has none, and may be too long to look at.
   const knewNone = cleanShutdown && found.length === 0
@@ -75,9 +77,9 @@ function isUsable(offset: Offset, input: ProducerRecoveryInput): boolean {
   return cleanShutdown || (offset <= recoveryPoint && logEndOffset > first)
 }
 
-function snapshotsIn(disk: Disk, directory: string): Offset[] {
+function snapshotsIn(names: ReadonlySet<string>): Offset[] {
   const found: Offset[] = []
-  for (const { name } of disk.list(directory)) {
+  for (const name of names) {
     const parsed = parseSegmentFileName(name)
     if (parsed?.suffix === FileSuffix.producerSnapshot && parsed.stage === '') found.push(parsed.baseOffset)
   }
