@@ -8,7 +8,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Uuid } from '@millrace/base'
 import { DecodeError } from '../decode-error.ts'
-import { CACHED_TEXT_BYTES, cachedAscii, cachedUuid } from '../text-cache.ts'
+import { CACHED_TEXT_BYTES, cachedAscii, cachedUuid } from './text-cache.ts'
 
 const TWO_32 = 2 ** 32
 

@@ -6,7 +6,7 @@ import { fieldsUnpacker, type FieldsUnpacker } from './struct-unpacker.ts'
 type Direction = 'request' | 'response'
 
 interface NativeCodec {
-  readonly packer: FieldsPacker
+  readonly pack: FieldsPacker
   readonly unpack: FieldsUnpacker
 }
 
@@ -16,7 +16,7 @@ export function nativeCodec(name: ApiName, direction: Direction): NativeCodec {
   let ofApi = codecs.get(name)
   if (ofApi === undefined) codecs.set(name, (ofApi = {}))
   return (ofApi[direction] ??= {
-    packer: fieldsPacker(apiOf(name)[direction]),
+    pack: fieldsPacker(apiOf(name)[direction]),
     unpack: fieldsUnpacker(apiOf(name)[direction], `${name} ${direction}`),
   })
 }

@@ -20,18 +20,19 @@ import { DecodeError, orCorrupt } from '../decode-error.ts'
 import type { BadRequest, CorruptFrame, DecodedRequest, DecodedResponse, RequestHeader } from '../message.ts'
 import { includesVersion } from '../schema/version-range.ts'
 import { nativeCodec } from './codec.ts'
-import { NativeReader } from './native-reader.ts'
-import { NativeWriter } from './native-writer.ts'
+import { checkHeader, peekInteger } from './header-check.ts'
+import { msgpack } from './msgpack.ts'
+import type { Attachments } from './struct-packer.ts'
+import { AttachmentReader } from './struct-unpacker.ts'
 import { valueCheck } from './value-check.ts'
 
-/** API key, version, correlation id; requests have the client id behind them. */
-const RESPONSE_PREFIX = 3
-const REQUEST_PREFIX = 4
+const FRAME_LENGTH_BYTES = 4
+const HEADER_LENGTH_BYTES = 2
+const LONG_HEADER = 0xffff
 
-const isInt16 = valueCheck('int16')
-const isInt32 = valueCheck('int32')
-
-const writer = new NativeWriter()
+const isInt16 = (value: unknown): value is number => valueCheck('int16')(value)
+const isInt32 = (value: unknown): value is number => valueCheck('int32')(value)
+const isString = valueCheck('string')
 
 /** @throws EncodeError when a value is not of its declared type */
 export function encodeNativeRequest<N extends ApiName>(
@@ -40,28 +41,25 @@ export function encodeNativeRequest<N extends ApiName>(
   { correlationId, clientId }: RequestHeader,
   body: RequestInputOf<N>,
 ): Uint8Array[] {
-  const { packer } = nativeCodec(api, 'request')
-  const arity = packer.arity(body)
-  beginFrame(REQUEST_PREFIX + arity, apiOf(api).key, version, correlationId)
-  if (clientId === null) writer.nil()
-  else writer.text(clientId)
-  packer.pack(body, arity, writer)
-  return writer.finish()
+  const header: unknown[] = [apiOf(api).key, version, correlationId, clientId]
+  const attachments: Attachments = []
+  nativeCodec(api, 'request').pack(body, header, attachments)
+  return packFrame(header, attachments)
 }
 
 /** Refuses versions that are declared but not served. */
 export function decodeNativeRequest(frame: Buffer): DecodedRequest | BadRequest {
   return orCorrupt(() => {
-    const reader = new NativeReader(frame)
-    const { count, apiKey, version, correlationId } = openFrame(reader, REQUEST_PREFIX)
+    const { apiKey, version, correlationId, values, attachments } = unpackFrame(frame)
     const api = apiNameOf(apiKey)
     if (api === undefined) return { kind: 'unknown-api', apiKey }
     if (!includesVersion(apiOf(api).served, version)) {
       return { kind: 'unsupported-version', apiKey, version, correlationId }
     }
-    const clientId = reader.takeNil() ? null : reader.text('the client id')
-    const body = nativeCodec(api, 'request').unpack(reader, count - REQUEST_PREFIX)
-    reader.finish()
+    const clientId = values[3]
+    if (clientId !== null && !isString(clientId)) throw new DecodeError('the client id is not a string')
+    const body = nativeCodec(api, 'request').unpack(values, 4, attachments)
+    attachments.finish()
     return { kind: 'request', api, version, correlationId, clientId, body } as DecodedRequest
   })
 }
@@ -76,11 +74,10 @@ export function encodeNativeResponse<N extends ApiName>(
   correlationId: number,
   body: ResponseInputOf<N>,
 ): Uint8Array[] {
-  const { packer } = nativeCodec(api, 'response')
-  const arity = packer.arity(body)
-  beginFrame(RESPONSE_PREFIX + arity, apiOf(api).key, version, correlationId)
-  packer.pack(body, arity, writer)
-  return writer.finish()
+  const header: unknown[] = [apiOf(api).key, version, correlationId]
+  const attachments: Attachments = []
+  nativeCodec(api, 'response').pack(body, header, attachments)
+  return packFrame(header, attachments)
 }
 
 /** @param version of the request that this answers */
@@ -90,48 +87,84 @@ export function decodeNativeResponse<N extends ApiName>(
   frame: Buffer,
 ): DecodedResponse<N> | CorruptFrame {
   return orCorrupt(() => {
-    const reader = new NativeReader(frame)
-    const { count, apiKey, version: answered, correlationId } = openFrame(reader, RESPONSE_PREFIX)
+    const { apiKey, version: answered, correlationId, values, attachments } = unpackFrame(frame)
     if (apiKey !== apiOf(api).key || answered !== version) {
       throw new DecodeError(`not the response to ${api} version ${version}`)
     }
-    const body = nativeCodec(api, 'response').unpack(reader, count - RESPONSE_PREFIX) as ResponseOf<N>
-    reader.finish()
+    const body = nativeCodec(api, 'response').unpack(values, 3, attachments) as ResponseOf<N>
+    attachments.finish()
     return { kind: 'response', correlationId, body }
   })
 }
 
 /** Of a response, without decoding the rest; null when the frame has none. */
 export function nativeCorrelationId(frame: Buffer): number | null {
-  const result = orCorrupt(() => openFrame(new NativeReader(frame), RESPONSE_PREFIX))
-  return 'correlationId' in result ? result.correlationId : null
+  const result = orCorrupt(() => {
+    const { start, end } = headerBounds(frame)
+    return peekInteger(frame.subarray(0, end), start, 2)
+  })
+  return typeof result === 'number' ? result : null
 }
 
-function beginFrame(count: number, apiKey: number, version: number, correlationId: number): void {
-  writer.begin()
-  writer.array(count)
-  writer.integer(apiKey)
-  writer.integer(version)
-  writer.integer(correlationId)
+function packFrame(header: readonly unknown[], attachments: Attachments): Uint8Array[] {
+  const reserved = FRAME_LENGTH_BYTES + HEADER_LENGTH_BYTES
+  const { packr, RESERVE_START_SPACE } = msgpack()
+  const packed = packr.pack(header, RESERVE_START_SPACE | reserved)
+  const headerBytes = packed.length - reserved
+  const chunks: Uint8Array[] = [packed]
+  let bodyBytes = packed.length - FRAME_LENGTH_BYTES
+  for (const attachment of attachments) {
+    if (attachment.length === 0) continue
+    bodyBytes += attachment.length
+    chunks.push(attachment)
+  }
+  if (headerBytes < LONG_HEADER) {
+    packed.writeUInt32BE(bodyBytes, 0)
+    packed.writeUInt16BE(headerBytes, FRAME_LENGTH_BYTES)
+    return chunks
+  }
+  const lengths = Buffer.allocUnsafe(reserved + 4)
+  lengths.writeUInt32BE(bodyBytes + 4, 0)
+  lengths.writeUInt16BE(LONG_HEADER, FRAME_LENGTH_BYTES)
+  lengths.writeUInt32BE(headerBytes, reserved)
+  chunks[0] = packed.subarray(reserved)
+  return [lengths, ...chunks]
 }
 
-interface FrameStart {
-  /** Of values in the header, these included. */
-  readonly count: number
+interface UnpackedFrame {
   readonly apiKey: number
   readonly version: number
   readonly correlationId: number
+  /** The header array: the three above, in requests the client id, then the fields. */
+  readonly values: readonly unknown[]
+  readonly attachments: AttachmentReader
 }
 
-/** @param least how many values the header must have */
-function openFrame(reader: NativeReader, least: number): FrameStart {
-  const count = reader.array('the header')
-  if (count < least) throw new DecodeError(`a header of ${count} values`)
-  const apiKey = reader.number('the API key')
-  const version = reader.number('the version')
-  const correlationId = reader.number('the correlation id')
+function unpackFrame(frame: Buffer): UnpackedFrame {
+  const { start, end } = headerBounds(frame)
+  checkHeader(frame, start, end)
+  const values: unknown = msgpack().unpackr.unpack(frame, { start, end })
+  if (!Array.isArray(values)) throw new DecodeError('the header is not an array')
+  const apiKey: unknown = values[0]
+  const version: unknown = values[1]
+  const correlationId: unknown = values[2]
   if (!isInt16(apiKey) || !isInt16(version) || !isInt32(correlationId)) {
     throw new DecodeError('the header does not start with API key, version and correlation id')
   }
-  return { count, apiKey, version, correlationId }
+  return { apiKey, version, correlationId, values, attachments: new AttachmentReader(frame, end) }
+}
+
+function headerBounds(frame: Buffer): { start: number; end: number } {
+  if (frame.length < HEADER_LENGTH_BYTES) throw new DecodeError('the frame has no header length')
+  let start = HEADER_LENGTH_BYTES
+  let size = frame.readUInt16BE(0)
+  if (size === LONG_HEADER) {
+    if (frame.length < start + 4) throw new DecodeError('the frame has no long header length')
+    size = frame.readUInt32BE(start)
+    start += 4
+  }
+  if (size > frame.length - start) {
+    throw new DecodeError(`a header of ${size} bytes in a frame of ${frame.length}`)
+  }
+  return { start, end: start + size }
 }

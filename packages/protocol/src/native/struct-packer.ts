@@ -1,25 +1,21 @@
 /**
- * Compiles the fields of a message into closures that write it into a native frame's header. A struct is an array with
- * each field at its position, whatever the API version; optional fields at the end are left out while they hold their
- * defaults. A uuid is its text, the zero uuid the empty one. Bytes and records travel beside the header as attachments:
- * the array has their length, or nil.
+ * Compiles the fields of a message into closures that turn it into nested arrays for msgpack. A struct is an array
+ * with each field at its position, whatever the API version; optional fields at the end are left out while they hold
+ * their defaults. A uuid is its text, the zero uuid the empty one. Bytes and records travel beside the header as
+ * attachments: the array has their length, or null.
  */
 import { ZERO_UUID } from '@millrace/base'
 import { EncodeError } from '../message.ts'
 import { defaultMaker, defaultTest } from '../schema/default-value.ts'
 import { isNullable, type FieldSpec, type TypeSpec } from '../schema/field.ts'
-import type { NativeWriter } from './native-writer.ts'
 import { isUuid, valueCheck } from './value-check.ts'
 
-type Packer = (value: unknown, writer: NativeWriter) => void
+export type Attachments = Uint8Array[]
+type Packer = (value: unknown, attachments: Attachments) => unknown
 type Struct = Readonly<Record<string, unknown>>
 
-export interface FieldsPacker {
-  /** How many fields have to be written. */
-  arity(struct: unknown): number
-  /** Writes so many fields, one behind the other. */
-  pack(struct: unknown, arity: number, writer: NativeWriter): void
-}
+/** Appends the fields of a struct to `target`. */
+export type FieldsPacker = (struct: unknown, target: unknown[], attachments: Attachments) => void
 
 export function byPosition(fields: readonly FieldSpec[]): FieldSpec[] {
   return [...fields].sort((a, b) => a.position - b.position)
@@ -36,15 +32,11 @@ export function fieldsPacker(fields: readonly FieldSpec[]): FieldsPacker {
   const packers = ordered.map(fieldPacker)
   const tests = ordered.map(defaultTest)
   const least = leastArity(fields)
-  return {
-    arity(struct) {
-      let arity = names.length
-      while (arity > least && tests[arity - 1]!((struct as Struct)[names[arity - 1]!])) arity--
-      return arity
-    },
-    pack(struct, arity, writer) {
-      for (let i = 0; i < arity; i++) packers[i]!((struct as Struct)[names[i]!], writer)
-    },
+  return (value, target, attachments) => {
+    const struct = value as Struct
+    let arity = names.length
+    while (arity > least && tests[arity - 1]!(struct[names[arity - 1]!])) arity--
+    for (let i = 0; i < arity; i++) target.push(packers[i]!(struct[names[i]!], attachments))
   }
 }
 
@@ -53,11 +45,11 @@ function fieldPacker(field: FieldSpec): Packer {
   const nullable = isNullable(field)
   const defaultValue = defaultMaker(field)()
   const pack = typePacker(type, name)
-  return (given, writer) => {
+  return (given, attachments) => {
     const value = given === undefined ? defaultValue : given
-    if (value !== null) pack(value, writer)
-    else if (nullable) writer.nil()
-    else throw new EncodeError(`${name} must not be null`)
+    if (value !== null) return pack(value, attachments)
+    if (!nullable) throw new EncodeError(`${name} must not be null`)
+    return null
   }
 }
 
@@ -69,56 +61,42 @@ function typePacker(type: TypeSpec, name: string): Packer {
       return structPacker(type.fields)
     case 'bytes':
     case 'records':
-      return (value, writer) => {
+      return (value, attachments) => {
         if (!(value instanceof Uint8Array)) throw new EncodeError(`${name} must be bytes`)
-        writer.attachment(value)
+        attachments.push(value)
+        return value.length
       }
     case 'uuid':
-      return (value, writer) => {
-        if (!isUuid(value)) throw notA('uuid', name, value)
-        writer.text(value === ZERO_UUID ? '' : (value as string))
+      return (value) => {
+        if (!isUuid(value)) throw new EncodeError(`${name}: ${String(value)} is not a uuid`)
+        return value === ZERO_UUID ? '' : value
       }
-    case 'bool':
-      return (value, writer) => {
-        if (typeof value !== 'boolean') throw notA('bool', name, value)
-        writer.bool(value)
-      }
-    case 'string': {
-      const isValid = valueCheck('string')
-      return (value, writer) => {
-        if (!isValid(value)) throw notA('string', name, value)
-        writer.text(value as string)
-      }
-    }
     default: {
       const { kind } = type
       const isValid = valueCheck(kind)
-      return (value, writer) => {
-        if (!isValid(value)) throw notA(kind, name, value)
-        writer.integer(value as number)
+      return (value) => {
+        if (!isValid(value)) throw new EncodeError(`${name}: ${String(value)} is not a ${kind}`)
+        return value
       }
     }
   }
 }
 
 function structPacker(fields: readonly FieldSpec[]): Packer {
-  const { arity, pack } = fieldsPacker(fields)
-  return (value, writer) => {
-    const count = arity(value)
-    writer.array(count)
-    pack(value, count, writer)
+  const packFields = fieldsPacker(fields)
+  return (value, attachments) => {
+    const packed: unknown[] = []
+    packFields(value, packed, attachments)
+    return packed
   }
 }
 
 function arrayPacker(element: TypeSpec, name: string): Packer {
   const pack = typePacker(element, name)
-  return (value, writer) => {
+  return (value, attachments) => {
     if (!Array.isArray(value)) throw new EncodeError(`${name} must be an array`)
-    writer.array(value.length)
-    for (const item of value) pack(item, writer)
+    const packed: unknown[] = []
+    for (const item of value) packed.push(pack(item, attachments))
+    return packed
   }
-}
-
-function notA(kind: string, name: string, value: unknown): EncodeError {
-  return new EncodeError(`${name}: ${String(value)} is not a ${kind}`)
 }

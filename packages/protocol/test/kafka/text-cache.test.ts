@@ -1,7 +1,7 @@
 import { randomUuid, uuidFromBytes, uuidToBytes, ZERO_UUID } from '@millrace/base'
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { CACHED_TEXT_BYTES, cachedAscii, cachedUuid } from '../src/text-cache.ts'
+import { CACHED_TEXT_BYTES, cachedAscii, cachedUuid } from '../../src/kafka/text-cache.ts'
 
 describe('the text cache', () => {
   it('never mixes up texts, however many there are', () => {
