@@ -44,9 +44,10 @@ export class PartitionReplica {
    * @returns what is to be done about it, in this order
    */
   step(nowMs: number, event: ReplicationEvent): readonly ReplicationEffect[] {
-    if (this.#isStopped) return this.#replica.drain()
     this.#replica.nowMs = nowMs
-    this.#dispatch(event)
+    if (!this.#isStopped) this.#dispatch(event)
+    // Its follower would wait for an answer for ever, and the replica may begin anew.
+    else if (event.kind === 'fetch') this.#refuseFetch(event.fetch, 'NOT_LEADER_OR_FOLLOWER')
     return this.#replica.drain()
   }
 
@@ -315,12 +316,12 @@ export class PartitionReplica {
 
   #onFetch(fetch: FollowerFetch): void {
     const error = this.leaderRefusal(fetch.leaderEpoch)
-    if (error === null) return this.#leader!.onFetch(fetch)
-    this.#replica.emit({
-      kind: 'respond-fetch',
-      replicaId: fetch.replicaId,
-      fetchId: fetch.fetchId,
-      reply: { kind: 'error', error, logStartOffset: -1 as Offset },
-    })
+    if (error === null) this.#leader!.onFetch(fetch)
+    else this.#refuseFetch(fetch, error)
+  }
+
+  #refuseFetch({ replicaId, fetchId }: FollowerFetch, error: FetchError): void {
+    const reply = { kind: 'error', error, logStartOffset: -1 as Offset } as const
+    this.#replica.emit({ kind: 'respond-fetch', replicaId, fetchId, reply })
   }
 }

@@ -110,6 +110,21 @@ describe('leadership', () => {
   })
 })
 
+describe('a replica that has stopped', () => {
+  it('answers whoever fetches from it, for it may begin anew and know nothing of them', () => {
+    const single = new SingleReplica()
+    single.metadata()
+    single.step({ kind: 'stop' })
+    single.fetch(2, 0)
+    expect(single.the('respond-fetch').reply).toMatchObject({
+      kind: 'error',
+      error: 'NOT_LEADER_OR_FOLLOWER',
+    })
+    single.append(1)
+    expect(single.effects).toEqual([])
+  })
+})
+
 describe('a change of configuration', () => {
   it('to commit flushes what is written', () => {
     const single = new SingleReplica(log(0, []), { flushPolicy: 'os' })

@@ -14,6 +14,8 @@ export function drawScenario(seed: number): Scenario {
   const config = swarmConfig(seed)
   const plans = nodePlans(config)
   const voters = plans.filter(({ isController }) => isController)
+  // Voters that can't read what is theirs do not start, and the first election needs all of them.
+  const controllers = new Set(voters.map(({ name }) => name))
   // Somebody must be left to whom clients can talk.
   const keeper = plans.find(({ isBroker }) => isBroker)?.name
   const rng = seededRng(seed).fork('scenario')
@@ -36,7 +38,8 @@ export function drawScenario(seed: number): Scenario {
       everyMs: config.faults.everyMs,
       dataLossNodesMax: losersMax(config),
     }).filter((fault) => {
-      return !DATA_LOSS_KINDS.has(fault.kind) || !('node' in fault) || fault.node !== keeper
+      if (!DATA_LOSS_KINDS.has(fault.kind) || !('node' in fault)) return true
+      return fault.node !== keeper && !(fault.kind === 'bit-flip' && controllers.has(fault.node))
     }),
   }
 }

@@ -13,7 +13,7 @@ import {
   type ScriptedScenario,
 } from './scripted-cluster.ts'
 
-const CUT_MODES: readonly CrashMode[] = ['none', 'subset', 'torn', 'prefix']
+const CUT_MODES: readonly CrashMode[] = ['none', 'torn', 'subset', 'torn', 'prefix']
 const LARGE = 'x'.repeat(1500)
 /** Checkpoints are written meanwhile. */
 const FOLDER_FAILS_MS = 120_000
@@ -72,9 +72,10 @@ const appendCuts: ScriptedScenario = {
     const [broker] = cluster.brokers
     client.createTopic('data')
     const kept = new Map<number, string>()
-    for (let round = 0; round < 24; round += 1) {
+    // Each mode at each of the first writes.
+    for (let round = 0; round < 7 * CUT_MODES.length; round += 1) {
       if (round % 3 === 0) restart(cluster, broker!)
-      cutPowerAtWrite(cluster, broker!, 1 + (round % 6), CUT_MODES[round % CUT_MODES.length]!)
+      cutPowerAtWrite(cluster, broker!, 1 + (round % 7), CUT_MODES[round % CUT_MODES.length]!)
       const values = Array.from({ length: 5 }, (_, i) => `${round}.${i} ${LARGE}`)
       const offsets = attempt(() => client.produce('data', values)) ?? []
       offsets.forEach((offset, i) => kept.set(offset, values[i]!))
