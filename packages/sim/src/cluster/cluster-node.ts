@@ -75,6 +75,11 @@ export class ClusterNode {
     return this.#quorum
   }
 
+  /** It was told to stop, and has not ended yet. */
+  get isStopping(): boolean {
+    return this.isUp && this.#stoppedLife === this.#life
+  }
+
   get isUp(): boolean {
     return this.machine.isAlive
   }

@@ -25,6 +25,7 @@ function restlessness(cluster: SimCluster, history: History): string | null {
       if (broker?.fenced === false) return `dead broker ${node.id} is not fenced`
       continue
     }
+    if (node.isStopping) return `node ${node.id} is stopping`
     if (node.running === null && node.isDiskTouched) continue
     if (node.running === null) return `node ${node.id} is starting`
     if (node.quorum?.leader.id !== active.id)
