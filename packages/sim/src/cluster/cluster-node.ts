@@ -40,6 +40,8 @@ export class ClusterNode {
   #mustRun = false
   /** The last life that was told to stop: its end is no failure, even if the node is to run again by then. */
   #stoppedLife = 0
+  /** Of a process that was told to stop while it was starting. */
+  #onStarted: ((running: RunningNode) => void) | null = null
   #haltsSeen = 0
   /** Starts so far: what belongs to an earlier one has no effect. */
   #life = 0
@@ -104,6 +106,7 @@ export class ClusterNode {
     this.#life += 1
     const life = this.#life
     this.#abort = new AbortController()
+    this.#onStarted = null
     this.machine.start((env) => this.#main(env, life))
   }
 
@@ -156,11 +159,15 @@ export class ClusterNode {
     this.machine.run(() => {
       this.#abort.abort(new StartupError('CONTROLLER_UNAVAILABLE', 'stopped while it was starting', ''))
       const later = (): void => void world.scheduler.schedule(0, EventKind.task, null, ended)
-      void running?.close().then(later, (error: unknown) => {
-        // Its disk keeps it from leaving the folder clean: it says so, and ends.
-        if (!this.#isForgiven(error)) throw error
-        later()
-      })
+      const close = (node: RunningNode): void =>
+        void node.close().then(later, (error: unknown) => {
+          // Its disk keeps it from leaving the folder clean: it says so, and ends.
+          if (!this.#isForgiven(error)) throw error
+          later()
+        })
+      // One that starts in spite of it is closed when it has, as a real process does.
+      if (running === null) this.#onStarted = close
+      else close(running)
     })
     world.scheduler.schedule(STOP_MS_MAX, EventKind.task, null, () => {
       if (!isOver()) checks.violate('stops', `node ${this.id} has not stopped within ${STOP_MS_MAX} ms`)
@@ -174,7 +181,9 @@ export class ClusterNode {
         signal: this.#abort.signal,
         onQuorum: (quorum) => this.#onQuorum(quorum),
       })
-      if (this.#life === life) this.#running = running
+      if (this.#life !== life) return
+      this.#running = running
+      this.#onStarted?.(running)
     } catch (error) {
       // A disk that fails, or is full, keeps it from cleaning up behind itself, too.
       const isOfDisk = error instanceof SuppressedError && error.error instanceof DiskError
