@@ -18,7 +18,10 @@ const BROKER_PORT = 9092
 const CONTROLLER_PORT = 9093
 const FIRST_CONTROLLER = 101
 
-export type ClusterShape = Omit<SwarmConfig, 'load' | 'faults' | 'chaosMs'>
+export type ClusterShape = Omit<SwarmConfig, 'load' | 'faults' | 'chaosMs'> & {
+  /** Default: the broker's own. */
+  readonly producerIdExpirationMs?: number
+}
 
 export function nodePlans(shape: ClusterShape): NodePlan[] {
   const { controllers, brokers, isCombined } = shape
@@ -96,5 +99,8 @@ function common(shape: ClusterShape): Record<string, string> {
     'broker.heartbeat.interval.ms': scaled(400),
     'controlled.shutdown.timeout.ms': scaled(5000),
     'initial.broker.registration.timeout.ms': '3600000',
+    ...(shape.producerIdExpirationMs !== undefined && {
+      'producer.id.expiration.ms': String(shape.producerIdExpirationMs),
+    }),
   }
 }

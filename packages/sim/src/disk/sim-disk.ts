@@ -60,6 +60,8 @@ export class SimDisk implements Disk {
   #usedBytes: number | null = null
   /** Calls that change something, so far: what `stopAfter` counts. */
   changes = 0
+  /** Something in it is not what anybody wrote. */
+  hasFlippedBits = false
 
   constructor(options: SimDiskOptions) {
     this.#options = options
@@ -149,6 +151,7 @@ export class SimDisk implements Disk {
 
   /** Bit rot at rest. */
   flipBit(path: string, byte: number, bit: number): void {
+    this.hasFlippedBits = true
     this.#file(path, 'open').corrupt((bytes) => {
       const flipped = Buffer.from(bytes)
       if (byte < flipped.length) flipped[byte]! ^= 1 << bit

@@ -47,6 +47,8 @@ export class QuorumChecks implements FilesObserver {
   readonly #batches = new Map<number, Map<number, LoggedBatch>>()
   readonly #committed: CommittedBatch[] = []
   #committedEnd = 0
+  /** What was committed while no leader of a later epoch was known, both rising. */
+  readonly #endsByEpoch: { readonly epoch: number; end: number }[] = []
   /** By node's disk: epoch and whom it voted for on it. */
   readonly #votes = new Map<MetadataFiles, Map<number, number>>()
   /** The disks that each node has had, the present one last. */
@@ -233,8 +235,9 @@ export class QuorumChecks implements FilesObserver {
     })
   }
 
+  /** A leader has what was committed before its epoch: it may be elected late, when it was paused, after its successor. */
   #checkCompleteness(files: MetadataFiles, epoch: number, baseOffset: number): void {
-    const end = this.#committedEnd
+    const end = this.#endsByEpoch.findLast((known) => known.epoch < epoch)?.end ?? 0
     if (end === 0 || files.durableSnapshotEnd >= end) return
     const committed = this.#committedAt(end - 1)
     const own = files.batchAt(end - 1)
@@ -298,6 +301,10 @@ export class QuorumChecks implements FilesObserver {
       offset = lastOffset + 1
     }
     this.#committedEnd = endOffset
+    const epoch = Math.max(...this.#leaders.keys())
+    const last = this.#endsByEpoch.at(-1)
+    if (last?.epoch === epoch) last.end = endOffset
+    else this.#endsByEpoch.push({ epoch, end: endOffset })
   }
 
   #committedAt(offset: number): CommittedBatch | undefined {

@@ -33,7 +33,9 @@ export function checkReplicas(
       const live = nodes.filter(
         ({ id, running }) => replicas.some((replica) => replica === id) && running !== null,
       )
-      const files = live.map(({ id: node, machine: { disk } }) => ({ node, disk }))
+      // A bit that has flipped where nobody has read since is still there.
+      const sound = live.filter(({ machine: { disk } }) => !disk.hasFlippedBits)
+      const files = sound.map(({ id: node, machine: { disk } }) => ({ node, disk }))
       const divergence = replicaDivergence(`${name}-${index}`, files)
       if (divergence !== null) checks.violate('replicas-agree', divergence)
     }

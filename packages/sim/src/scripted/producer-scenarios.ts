@@ -15,7 +15,11 @@ import {
 } from './scripted-cluster.ts'
 
 const ROUNDS = 4
-const HOUR_MS = 3_600_000
+/** As long as it takes to show what happens within days. */
+const HOUR_MS = 500
+const DAY_MS = 24 * HOUR_MS
+/** Nothing is forgotten by the wall clock. */
+const JUMP_MS = 365 * 86_400_000
 /** Long enough for what was sent to be stored, and for an answer to be lost. */
 const STORED_MS = 400
 const BATCH_BYTES = 1000
@@ -206,7 +210,7 @@ const days: ScriptedScenario = {
   id: 'producer-of-days',
   title:
     'a producer is remembered while it is active, and begins anew when it was idle for too long (trap 44)',
-  shape: { controllers: 1 },
+  shape: { controllers: 1, producerIdExpirationMs: DAY_MS },
   script(cluster) {
     const { world } = cluster
     const [client, other] = [new ScriptedClient(cluster), new ScriptedClient(cluster, 'other')]
@@ -216,16 +220,17 @@ const days: ScriptedScenario = {
     const kept = new Map<number, string>()
     for (let round = 0; round < ROUNDS; round += 1) {
       keep(kept, client, [`${round}.0`])
-      clock.jumpWall(20 * HOUR_MS)
+      world.runFor(20 * HOUR_MS)
       keep(kept, client, [`${round}.1`])
-      clock.jumpWall(20 * HOUR_MS)
+      world.runFor(20 * HOUR_MS)
       const values = [`${round}.2`]
       const answers = sendUnanswered(cluster, client, values)
+      clock.jumpWall(JUMP_MS)
       // A new segment makes the log look for producers to forget.
       keep(kept, other, fillers(`${round}.3`))
       world.network.heal(broker!.plan.name, 'client')
       answers().forEach((offset, i) => kept.set(offset, values[i]!))
-      clock.jumpWall(25 * HOUR_MS)
+      world.runFor(25 * HOUR_MS)
       keep(kept, other, fillers(`${round}.4`))
       keep(kept, client, [`${round}.5`])
     }

@@ -42,14 +42,14 @@ export class LogProducers {
 
   constructor(options: LogProducersOptions, recovered: RecoveredProducers) {
     this.#options = options
-    const nowWallMs = options.clock.wallMs()
+    const nowMs = options.clock.monoMs()
     const entries = recovered.entries.map((entry) =>
-      entry.lastSeenMs < 0 ? { ...entry, lastSeenMs: nowWallMs } : entry,
+      entry.lastSeenMs < 0 ? { ...entry, lastSeenMs: nowMs } : entry,
     )
     this.table = new ProducerTable(entries, {
       expirationMs: options.expirationMs ?? PRODUCER_ID_EXPIRATION_MS,
     })
-    this.table.expire(nowWallMs)
+    this.table.expire(nowMs)
     this.#endOffset = recovered.endOffset
     this.#snapshots = recovered.snapshots
   }
@@ -57,7 +57,7 @@ export class LogProducers {
   /** A batch was staged at its offset. */
   onStaged(batch: RecordBatchView): void {
     if (batch.producerId < 0 || !this.#options.isTracking) return
-    this.table.stage(batch, this.#options.clock.wallMs())
+    this.table.stage(batch, this.#options.clock.monoMs())
     this.#endOffset = (batch.lastOffset + 1) as Offset
   }
 
@@ -83,14 +83,14 @@ export class LogProducers {
     if (this.#endOffset <= endOffset) return
     const { disk, directory, clock } = this.#options
     const pool = new BufferPool({ maxPooledBytes: SCAN_POOL_BYTES })
-    const nowWallMs = clock.wallMs()
+    const nowMs = clock.monoMs()
     const replayed = replayProducers({
       disk,
       directory,
       pool,
       segments,
       snapshots: this.#snapshots,
-      nowWallMs,
+      nowMs,
     })
     this.table.replaceAll(replayed.entries)
     this.#endOffset = replayed.endOffset
@@ -110,7 +110,7 @@ export class LogProducers {
   }
 
   expire(): void {
-    this.table.expire(this.#options.clock.wallMs())
+    this.table.expire(this.#options.clock.monoMs())
   }
 
   #writeSnapshot(offset: Offset): void {

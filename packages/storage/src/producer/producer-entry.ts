@@ -28,7 +28,7 @@ export interface ProducerEntry {
   readonly coordinatorEpoch: number
   /** Where the open transaction began; −1: none is open. */
   readonly currentTxnFirstOffset: Offset
-  /** Wall time of the last append; −1: before this process, at a time that nobody wrote down. */
+  /** Of the last append, by this process's monotonic clock; −1: before this process, which begins to count then. */
   readonly lastSeenMs: number
 }
 

@@ -57,7 +57,7 @@ export function recoverProducers(input: ProducerRecoveryInput): RecoveredProduce
     ...input,
     segments: isUnread ? [] : segments,
     snapshots: isUnread ? [] : usable,
-    nowWallMs: -1,
+    nowMs: -1,
   })
   const { entries, endOffset, damagedSnapshots, scannedBytes } = replayed
   const snapshots = usable.filter((offset) => !damagedSnapshots.includes(offset))

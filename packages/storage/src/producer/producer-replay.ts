@@ -20,7 +20,7 @@ export interface ProducerReplayOptions {
   /** Offsets of snapshots that are of this log; those below its first segment lack batches. */
   readonly snapshots: readonly Offset[]
   /** When producers were seen last that the batches alone tell of; −1: not known. */
-  readonly nowWallMs: number
+  readonly nowMs: number
 }
 
 /** Batches of `[0, sizeBytes)` of a segment's file count. */
@@ -40,7 +40,7 @@ export interface ReplayedProducers {
 
 /** @throws DiskError */
 export function replayProducers(options: ProducerReplayOptions): ReplayedProducers {
-  const { segments, nowWallMs } = options
+  const { segments, nowMs } = options
   const { start, loaded, damagedSnapshots } = loadSnapshot(options)
   const entries = new Map(loaded.map((entry) => [entry.producerId, entry]))
   let endOffset = start
@@ -51,7 +51,7 @@ export function replayProducers(options: ProducerReplayOptions): ReplayedProduce
     scanSegment(options, segment, (batch) => {
       const { baseOffset, producerId } = batch
       if (producerId < 0 || baseOffset < start) return null
-      entries.set(producerId, entryAfter(entries.get(producerId), batch, nowWallMs))
+      entries.set(producerId, entryAfter(entries.get(producerId), batch, nowMs))
       endOffset = (batch.lastOffset + 1) as Offset
       return null
     })

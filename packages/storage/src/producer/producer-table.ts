@@ -89,11 +89,11 @@ export class ProducerTable {
   }
 
   /** A batch with a producer id was staged at its offset. */
-  stage(batch: RecordBatchView, nowWallMs: number): void {
+  stage(batch: RecordBatchView, nowMs: number): void {
     const { producerId } = batch
     const entry = this.#entries.get(producerId)
     this.#undo.push({ producerId, entry })
-    this.#entries.set(producerId, entryAfter(entry, batch, nowWallMs))
+    this.#entries.set(producerId, entryAfter(entry, batch, nowMs))
   }
 
   /** What was staged is in the log's file. */
@@ -117,9 +117,9 @@ export class ProducerTable {
   }
 
   /** Forgets producers that appended nothing for too long and have no open transaction. */
-  expire(nowWallMs: number): void {
+  expire(nowMs: number): void {
     for (const { producerId, lastSeenMs, currentTxnFirstOffset } of this.#entries.values()) {
-      const isIdle = nowWallMs - lastSeenMs >= this.#expirationMs
+      const isIdle = nowMs - lastSeenMs >= this.#expirationMs
       if (isIdle && currentTxnFirstOffset < 0) this.#entries.delete(producerId)
     }
   }
