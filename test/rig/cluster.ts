@@ -43,7 +43,9 @@ interface NodeParts {
   readonly role: Role
   readonly data: string
   readonly port: number
-  /** For Node: the script, the script's arguments. */
+  /** Script of the command line. Default: as compiled */
+  readonly main?: string | undefined
+  /** Of the script. */
   readonly args: readonly string[]
   readonly proxy: NodeProxy | null
   readonly disk: SmallDisk | null
@@ -61,6 +63,7 @@ export class ClusterNode {
   /** Where others reach it: the proxy's port, if there is one. */
   readonly publicPort: number
   readonly proxy: NodeProxy | null
+  readonly #main: string
   readonly #args: readonly string[]
   readonly #disk: SmallDisk | null
   readonly #skewFile: string | null
@@ -70,13 +73,15 @@ export class ClusterNode {
   #output = ''
 
   constructor(parts: NodeParts) {
-    const { id, role, data, port, args, proxy, disk, skewFile, ownProcessGroups } = parts
+    const { id, role, data, port, main = COMPILED_MAIN, args } = parts
+    const { proxy, disk, skewFile, ownProcessGroups } = parts
     this.id = id
     this.role = role
     this.data = data
     this.port = port
     this.proxy = proxy
     this.publicPort = proxy?.port ?? port
+    this.#main = main
     this.#args = args
     this.#disk = disk
     this.#skewFile = skewFile
@@ -108,7 +113,7 @@ export class ClusterNode {
   /** Spawns the process; it listens a little later. */
   async spawn(): Promise<void> {
     await this.proxy?.accept()
-    const child = spawn(process.execPath, this.#args, {
+    const child = spawn(process.execPath, [this.#main, ...this.#args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: this.#hasOwnGroup,
       env: { ...process.env, ...this.#clock() },
@@ -235,8 +240,7 @@ export class Cluster implements AsyncDisposable {
 
   /** Starts all nodes; resolves when every broker is known to every other. */
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
-    const { controllers = 3, brokers = 3, proxied = false, settings = {} } = options
-    const { main = COMPILED_MAIN } = options
+    const { controllers = 3, brokers = 3, proxied = false, settings = {}, main } = options
     const { brokerDiskMegabytes = null, settableClocks = false, ownProcessGroups = false } = options
     const folder = mkdtempSync(join(tmpdir(), 'millrace-cluster-'))
     const planned = await Promise.all([
@@ -253,9 +257,10 @@ export class Cluster implements AsyncDisposable {
       const disk = isSmall ? SmallDisk.open(home, brokerDiskMegabytes) : null
       const data = disk === null ? home : join(home, 'data')
       const advertised = proxy?.port ?? null
-      const args = [main, ...nodeArguments(role, { id, port, data, voters, settings, advertised })]
+      const args = nodeArguments(role, { id, port, data, voters, settings, advertised })
       const skewFile = settableClocks ? join(folder, `clock-skew-${id}`) : null
-      const node = new ClusterNode({ id, role, data, port, args, proxy, disk, skewFile, ownProcessGroups })
+      const started = { main, args, proxy, disk, skewFile, ownProcessGroups }
+      const node = new ClusterNode({ id, role, data, port, ...started })
       if (settableClocks) node.setClock(0)
       return node
     })
