@@ -3,7 +3,7 @@
  * requests under way answered, logs flushed, the clean mark written. A second signal ends it at once, as a crash would.
  */
 import type { Log } from '@millrace/base'
-import { keepCompiledCode, trimMemory, whenCalm } from '@millrace/base/node'
+import { tidyUpWhenCalm } from '@millrace/base/node'
 import { type ConfigSources, type LoadedConfig, loadConfig } from './config/load-config.ts'
 import { createLog } from './logging/log.ts'
 import type { RunningNode } from './node.ts'
@@ -32,18 +32,12 @@ export async function runNode(sources: ConfigSources): Promise<void> {
     return
   }
   reportReady(node, loaded, log)
-  whenCalm(tidyUp)
+  tidyUpWhenCalm()
 
   const refusal = await Promise.race([stop.requested, node.refused])
   await node.close()
   if (refusal instanceof StartupError) throw refusal
   log.info({ uptimeMs: Math.round(performance.now()) }, `${nameOf(node)} has stopped cleanly`)
-}
-
-/** What starting left behind. */
-function tidyUp(): void {
-  keepCompiledCode()
-  trimMemory()
 }
 
 /** A broker may wait for a controller for a long time: a signal ends that, too. */

@@ -2,7 +2,7 @@
 import { workerData } from 'node:worker_threads'
 import { AssertionError } from '@millrace/base'
 import type { Env, Job, JobRunner, Log } from '@millrace/base'
-import { keepCompiledCode, nodeEnv, nodeTimers, trimMemory, whenCalm } from '@millrace/base/node'
+import { nodeEnv, nodeTimers, tidyUpWhenCalm } from '@millrace/base/node'
 import { Shard } from '../shard/shard.ts'
 import { Calls, PortClosedError } from '../thread/calls.ts'
 import type { LogLine, ShardWorkerData, SupervisorThreadCalls, WorkerCalls } from './thread-calls.ts'
@@ -20,10 +20,7 @@ const channel: SupervisorChannel = new Calls<SupervisorThreadCalls, WorkerCalls>
   {
     open: () => running().open(),
     listen: (listen) => {
-      whenCalm(() => {
-        keepCompiledCode()
-        trimMemory()
-      })
+      tidyUpWhenCalm()
       return running().listen(listen)
     },
     announce: (ports) => running().announce(ports),

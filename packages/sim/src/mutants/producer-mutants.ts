@@ -117,6 +117,23 @@ export const producerMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'producers-on-wall-clock',
+    trap: 44,
+    title: 'How long a producer has been idle is told by the wall clock',
+    edits: [
+      {
+        file: `${PRODUCERS}/log-producers.ts`,
+        find: 'this.table.stage(batch, this.#options.clock.monoMs())',
+        replace: 'this.table.stage(batch, this.#options.clock.wallMs())',
+      },
+      {
+        file: `${PRODUCERS}/log-producers.ts`,
+        find: 'this.table.expire(this.#options.clock.monoMs())',
+        replace: 'this.table.expire(this.#options.clock.wallMs())',
+      },
+    ],
+  },
+  {
     id: 'wrap-forgotten',
     trap: 44,
     title: 'Sequences go on behind 2^31 − 1',

@@ -1,7 +1,6 @@
-/** When a process gives back the memory that its start took. */
 import { performance } from 'node:perf_hooks'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { whenCalm } from '../../src/node/memory-trim.ts'
+import { whenCalm } from '../../src/node/after-start.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
