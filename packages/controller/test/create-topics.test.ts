@@ -1,9 +1,10 @@
 import { ZERO_UUID } from '@millrace/base'
 import { ErrorCode } from '@millrace/protocol'
 import fc from 'fast-check'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { handleCreateTopics, topicIdsNeeded } from '../src/create-topics.ts'
 import { createTopics, node, TestCluster, type TestBroker, topic, uuid } from './cluster.ts'
+import { callsOf } from './image-calls.ts'
 
 const create = (cluster: TestCluster, ...topics: ReturnType<typeof topic>[]) =>
   cluster.run(handleCreateTopics, createTopics(topics)).topics
@@ -295,27 +296,6 @@ test('whatever is asked for, every name is answered once and the records can be 
     ),
   )
 })
-
-/** Calls of the methods of the topics' image, and of the maps that it consists of, while `run` does its work. */
-function callsOf({ image }: TestCluster, run: () => void): Map<string, number> {
-  const calls = new Map<string, number>()
-  const spies = [image.topics, image.topics.maps().byName].flatMap((object) => {
-    const methods: Record<string, (...args: unknown[]) => unknown> = Object.getPrototypeOf(object)
-    const names = Object.entries(Object.getOwnPropertyDescriptors(methods))
-      .filter(([name, { value }]) => name !== 'constructor' && typeof value === 'function')
-      .map(([name]) => name)
-    return names.map((name) => {
-      const original = methods[name]!
-      return vi.spyOn(methods, name).mockImplementation(function counted(this: unknown, ...args) {
-        calls.set(name, (calls.get(name) ?? 0) + 1)
-        return original.apply(this, args)
-      })
-    })
-  })
-  run()
-  for (const spy of spies) spy.mockRestore()
-  return calls
-}
 
 const thousand = Array.from({ length: 1000 }, (_, index) => topic(`topic-${index}`, { numPartitions: 3 }))
 const hundred = Array.from({ length: 100 }, (_, index) => topic(`new-${index}`, { numPartitions: 3 }))
