@@ -123,11 +123,11 @@ const SETTINGS = {
   acks: 'all',
   'enable.idempotence': 'true',
   'linger.ms': '0',
-  'retry.backoff.ms': '50',
   'reconnect.backoff.ms': '10',
   'reconnect.backoff.max.ms': '100',
   'topic.metadata.refresh.fast.interval.ms': '20',
-  'socket.timeout.ms': '3000',
+  'socket.timeout.ms': '2500',
+  'enable.sparse.connections': 'false',
 }
 
 export class LibrdkafkaSender implements SteadySender {

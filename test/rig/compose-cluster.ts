@@ -15,6 +15,8 @@ const run = promisify(execFile)
 
 const FILE = join(root, 'docker/compose.yaml')
 const CHAOS_FILE = join(root, 'docker/compose.chaos.yaml')
+/** Of one pause. */
+const PAUSE_ATTEMPTS = 5
 const CONTROLLERS = [101, 102, 103].map((id) => `controller-${id}`)
 const BROKERS = [1, 2, 3].map((id) => `broker-${id}`)
 /** Of compose.chaos.yaml: no node, but where the disks of brokers and the settings of clocks are at hand. */
@@ -116,8 +118,16 @@ export class ComposeCluster implements AsyncDisposable {
     await this.#engine.docker('stop', '--time', '30', this.#container(service))
   }
 
+  /** Again where runc gives up, and thaws what it had frozen: on a busy machine, and while a health check begins in there. */
   async pause(service: string): Promise<void> {
-    await this.#engine.docker('pause', this.#container(service))
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#engine.docker('pause', this.#container(service))
+        return
+      } catch (error) {
+        if (attempt === PAUSE_ATTEMPTS || !String(error).includes('unable to freeze')) throw error
+      }
+    }
   }
 
   async unpause(service: string): Promise<void> {

@@ -196,6 +196,32 @@ test('partitions are found by their folders, with the topic’s id', async () =>
   ])
 })
 
+test('a folder whose word on its topic is damaged belongs to no topic, not to another', async () => {
+  const disk = simDisk()
+  const directory = await open(disk)
+  openLog(directory)
+  const path = `${PATH}/flights-0/partition.metadata`
+  const bits = 8 * disk.contentOf(path).length
+  expect(bits).toBeGreaterThan(8 * 50)
+  for (let bit = 0; bit < bits; bit++) {
+    disk.flipBit(path, bit >> 3, bit & 7)
+    expect(directory.partitions()).toEqual([{ topic: 'flights', partition: 0, topicId: null }])
+    disk.flipBit(path, bit >> 3, bit & 7)
+  }
+  expect(directory.partitions()).toEqual([{ topic: 'flights', partition: 0, topicId: TOPIC_ID }])
+})
+
+test('a folder of Kafka, without our checksum, is read', async () => {
+  const disk = simDisk()
+  const directory = await open(disk)
+  openLog(directory)
+  const path = `${PATH}/flights-0/partition.metadata`
+  const file = disk.open(path, 'write')
+  disk.truncate(file, disk.contentOf(path).indexOf('crc32c: '))
+  disk.close(file)
+  expect(directory.partitions()).toEqual([{ topic: 'flights', partition: 0, topicId: TOPIC_ID }])
+})
+
 test('a folder that lost what was checkpointed opens as damaged, not as empty', async () => {
   const disk = simDisk()
   const directory = await open(disk)

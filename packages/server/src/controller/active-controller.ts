@@ -234,9 +234,11 @@ export class ActiveController implements ControllerChannel {
   #registerBroker(request: RequestOf<'BrokerRegistration'>): Answer<'BrokerRegistration'> {
     if (!this.#mayDecide) return refuseAll.BrokerRegistration(request, NOT_ACTIVE)
     const decision = controllerHandlers.BrokerRegistration(request, this.#context())
-    const { errorCode = ErrorCode.NONE, brokerEpoch = -1 } = decision.response
+    const { brokerEpoch = -1 } = decision.response
     const answer = this.#commit('BrokerRegistration', request, decision, null)
-    if (errorCode === ErrorCode.NONE) {
+    // One that could not be stored leaves the session to the process before it, which may have to be fenced yet.
+    const registered = this.#options.quorum.latestImage.brokers.get(request.brokerId)
+    if (registered?.epoch === brokerEpoch) {
       this.#watch.onRegistered({ brokerId: request.brokerId, brokerEpoch })
       // What the process before it has not applied, it never will.
       if (decision.records.length > 0) this.#applies.release(request.brokerId)

@@ -295,6 +295,17 @@ describe('the session of a broker', () => {
     expect([isFenced(1), isFenced(2)]).toEqual([false, true])
   })
 
+  test('is that of the process before when a registration could not be stored', async () => {
+    const append = quorum.append.bind(quorum)
+    quorum.append = () => Promise.reject(new DiskError('ENOSPC', '/data', 'write'))
+    await beatFor(SESSION_MS + 400, 1)
+    const second = await controller.request('BrokerRegistration', registration(2, 'other'), context)
+    expect(second.errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    quorum.append = append
+    await beatFor(2 * SESSION_MS, 1)
+    expect([isFenced(1), isFenced(2)]).toEqual([false, true])
+  })
+
   test('is whole under a new controller, however long the election took', async () => {
     await beatFor(1600, 1, 2)
     quorum.depose()

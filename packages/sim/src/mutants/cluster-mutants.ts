@@ -16,6 +16,18 @@ export const clusterMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'session-of-unstored-registration',
+    trap: 34,
+    title: 'A registration that could not be stored begins a session of a process that nobody knows',
+    edits: [
+      {
+        file: 'packages/server/src/controller/active-controller.ts',
+        find: 'if (registered?.epoch === brokerEpoch) {',
+        replace: 'if (brokerEpoch >= 0) {',
+      },
+    ],
+  },
+  {
     id: 'fenced-broker-leads',
     trap: 21,
     title: 'A broker that is fenced keeps its leaderships',

@@ -129,6 +129,18 @@ export const driverMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'topic-id-unchecked',
+    trap: 32,
+    title: 'The topic id of a folder is believed, whatever its checksum says',
+    edits: [
+      {
+        file: `${STORAGE}/partition-metadata.ts`,
+        find: 'checksum === checksumOf(content!)',
+        replace: 'checksum !== content',
+      },
+    ],
+  },
+  {
     id: 'damage-read-as-end',
     trap: 32,
     title: 'Damage below the recovery point is read as the end of the log',

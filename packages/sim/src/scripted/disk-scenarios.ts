@@ -1,5 +1,5 @@
 /** Traps of what lies on disk: power cuts at every write, damage, no space, log starts (RELIABILITY.md §1.2, 9, 30–36). */
-import { assert } from '@millrace/base'
+import { assert, nodeId } from '@millrace/base'
 import type { ClusterNode } from '../cluster/cluster-node.ts'
 import type { SimCluster } from '../cluster/sim-cluster.ts'
 import type { CrashMode } from '../disk/crash-mode.ts'
@@ -209,6 +209,61 @@ const damagedPartition: ScriptedScenario = {
   },
 }
 
+const damagedTopicId: ScriptedScenario = {
+  id: 'damaged-topic-id',
+  title:
+    'a bit that flips in the topic id of a folder does not make it the folder of an unknown topic (trap 32)',
+  shape: { controllers: 1 },
+  script(cluster) {
+    const client = new ScriptedClient(cluster)
+    const [broker] = cluster.brokers
+    const { disk } = broker!.machine
+    const path = '/data/data-0/partition.metadata'
+    const kept = new Map<number, string>()
+    client.createTopic('data')
+    broker!.isDiskTouched = true
+    for (let round = 0; round < 12; round += 1) {
+      keep(kept, client, [`value ${round}`])
+      broker!.kill()
+      flipInTopicId(disk.contentOf(path), round, (byte, bit) => disk.flipBit(path, byte, bit))
+      broker!.start()
+      requireServing(cluster)
+      requireRead(client, kept)
+    }
+  },
+}
+
+/** The lowest bit of the character that leaves a character of ids. */
+function flipInTopicId(content: Buffer, character: number, flip: (byte: number, bit: number) => void): void {
+  const byte = content.indexOf('topic_id: ') + 'topic_id: '.length + character
+  const bits = [0, 1, 2, 3, 4, 5, 6]
+  flip(
+    byte,
+    bits.find((bit) => /[\w-]/.test(String.fromCodePoint(content[byte]! ^ (1 << bit))))!,
+  )
+}
+
+const fullController: ScriptedScenario = {
+  id: 'full-controller',
+  title:
+    'a broker that ended while its registration could not be stored is fenced when there is space again (trap 34)',
+  shape: { controllers: 1, brokers: 2 },
+  script(cluster) {
+    const { world } = cluster
+    const [controller] = cluster.controllers
+    const [, broker] = cluster.brokers
+    const { disk } = controller!.machine
+    disk.setCapacity(disk.usedBytes())
+    broker!.kill()
+    broker!.start()
+    world.runFor(10_000)
+    broker!.kill()
+    disk.setCapacity(null)
+    const isFenced = () => cluster.active?.quorum?.image.brokers.get(nodeId(broker!.id))?.fenced === true
+    world.runUntil(isFenced, 30_000, 'the fencing')
+  },
+}
+
 const fullDisk: ScriptedScenario = {
   id: 'full-disk',
   title:
@@ -338,7 +393,9 @@ export const diskScenarios: readonly ScriptedScenario[] = [
   failedFolder,
   damagedVoter,
   damagedPartition,
+  damagedTopicId,
   fullDisk,
+  fullController,
   failingFiles,
   logStart,
 ]
