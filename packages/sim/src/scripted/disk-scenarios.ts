@@ -225,7 +225,8 @@ const damagedTopicId: ScriptedScenario = {
     for (let round = 0; round < 12; round += 1) {
       keep(kept, client, [`value ${round}`])
       broker!.kill()
-      flipInTopicId(disk.contentOf(path), round, (byte, bit) => disk.flipBit(path, byte, bit))
+      const { byte, bit } = flippableInTopicId(disk.contentOf(path), round)
+      disk.flipBit(path, byte, bit)
       broker!.start()
       requireServing(cluster)
       requireRead(client, kept)
@@ -233,14 +234,11 @@ const damagedTopicId: ScriptedScenario = {
   },
 }
 
-/** The lowest bit of the character that leaves a character of ids. */
-function flipInTopicId(content: Buffer, character: number, flip: (byte: number, bit: number) => void): void {
+/** A bit of the id's `character` whose flip leaves a character that ids may have. */
+function flippableInTopicId(content: Buffer, character: number): { byte: number; bit: number } {
   const byte = content.indexOf('topic_id: ') + 'topic_id: '.length + character
-  const bits = [0, 1, 2, 3, 4, 5, 6]
-  flip(
-    byte,
-    bits.find((bit) => /[\w-]/.test(String.fromCodePoint(content[byte]! ^ (1 << bit))))!,
-  )
+  const flipped = (bit: number): string => String.fromCodePoint(content[byte]! ^ (1 << bit))
+  return { byte, bit: [0, 1, 2, 3, 4, 5, 6].find((bit) => /[\w-]/.test(flipped(bit)))! }
 }
 
 const fullController: ScriptedScenario = {
